@@ -1,0 +1,45 @@
+# One word per job. Everything runs in .venv, which the first job makes; nothing else is needed but Python >= 3.11.
+PYTHON ?= python3
+REQUIREMENTS ?= requirements.txt
+PORT ?= 8000
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: book test test-fast check stubs serve bench data clean
+
+book: $(READY) ## execute what changed, check claims, render _build/html/index.html
+	$(BIN)/python scripts/build_book.py
+
+test: check book ## everything: lint, all tests, the whole book with its claims, the site in a browser
+	$(BIN)/python -m pytest
+
+test-fast: check ## all tests that need no built book
+	$(BIN)/python -m pytest --ignore=tests/site
+
+check: $(READY) ## lint, format, and whether stubs agree with _toc.yml
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python scripts/generate_stubs.py --check
+
+stubs: $(READY) ## make and refresh notebooks after an edit of _toc.yml
+	$(BIN)/python scripts/generate_stubs.py
+
+serve: book ## the site on http://localhost:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+bench: $(READY) ## the speed ratios that the project promises
+	$(BIN)/python benchmarks/bench_stubs.py
+	$(BIN)/python benchmarks/bench_build.py
+
+data: $(READY) ## compare the vendored data with a rebuild from the registries (needs npm)
+	$(BIN)/python scripts/prepare_data.py all --check
+
+clean: ## remove what was built; .venv stays
+	rm -rf _build
+
+$(READY): $(REQUIREMENTS) pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0] + "; pass PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(READY)
