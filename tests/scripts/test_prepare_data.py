@@ -1,0 +1,87 @@
+"""Vendored data: packages are what was pinned, a rebuild is compared by content, problems are one line."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import prepare_data
+import pytest
+from PIL import Image
+
+from bookkit.prepare import PREPARERS, shipped
+from bookkit.prepare.packages import NpmPackage, PackageError, PipWheel
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """A shipped data set 'toy' and a rebuild of it."""
+    monkeypatch.setattr(shipped, "FILES", tmp_path / "files")
+    built = tmp_path / "built"
+    for folder in (built, tmp_path / "files/toy"):
+        folder.mkdir(parents=True)
+    Image.fromarray(np.full((8, 8, 3), 100, dtype=np.uint8)).save(built / "a.png")
+    pd.DataFrame({"x": [1, 2]}).to_parquet(built / "b.parquet")
+    (built / "card.json").write_text("{}")
+    shipped.install(built, "toy")
+    return built, tmp_path / "files"
+
+
+def test_install_lists_every_file_and_compare_is_content(files):
+    built, target = files
+    assert set(json.loads((target / "checksums.json").read_text())) == {"toy/a.png", "toy/b.parquet", "toy/card.json"}
+    assert shipped.compare(built, "toy") == []
+
+
+def test_another_writer_of_the_same_content_is_no_difference(files):
+    built, _ = files
+    Image.fromarray(np.full((8, 8, 3), 101, dtype=np.uint8)).save(built / "a.png", compress_level=0)
+    pd.DataFrame({"x": [1, 2]}).to_parquet(built / "b.parquet", compression="gzip")
+    assert shipped.compare(built, "toy") == []
+
+
+@pytest.mark.parametrize("name", ["a.png", "b.parquet", "card.json"])
+def test_other_content_is_a_difference(files, name):
+    built, _ = files
+    Image.fromarray(np.full((8, 8, 3), 130, dtype=np.uint8)).save(built / "other.png")
+    pd.DataFrame({"x": [1, 3]}).to_parquet(built / "other.parquet")
+    (built / "other.json").write_text("[]")
+    (built / f"other.{name.split('.')[1]}").replace(built / name)
+    for rest in built.glob("other.*"):
+        rest.unlink()
+    assert [name in line for line in shipped.compare(built, "toy")] == [True]
+
+
+def test_a_damaged_or_missing_shipped_file_is_named(files):
+    built, target = files
+    (target / "toy/card.json").write_text("[]")
+    (target / "toy/a.png").unlink()
+    lines = "\n".join(shipped.compare(built, "toy"))
+    assert "card.json: differs from checksums.json" in lines
+    assert "a.png: missing" in lines
+
+
+def test_a_package_of_other_content_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "toy-1.0.tgz").write_bytes(b"not what was pinned")
+    with pytest.raises(PackageError, match="SHA-512"):
+        NpmPackage("toy", "1.0", "x").fetch(tmp_path)
+    (tmp_path / "toy-1.0-py3-none-any.whl").write_bytes(b"not what was pinned")
+    with pytest.raises(PackageError, match="SHA-256"):
+        PipWheel("toy", "1.0", "x").fetch(tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(PackageError, match="npm is needed"):
+        NpmPackage("other", "1.0", "x").fetch(tmp_path)
+    failed = subprocess.CompletedProcess([], 1, "", "no such thing")
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: failed)
+    with pytest.raises(PackageError, match="no such thing"):
+        PipWheel("other", "1.0", "x").fetch(tmp_path)
+
+
+def test_a_package_problem_is_one_line_and_exit_2(monkeypatch, capsys):
+    def fail(out, downloads):
+        raise PackageError("toy@1.0: not to be had")
+
+    monkeypatch.setitem(PREPARERS, "emoji", fail)
+    assert prepare_data.main(["emoji", "--check"]) == 2
+    assert capsys.readouterr().err == "prepare_data: toy@1.0: not to be had\n"
