@@ -1,0 +1,258 @@
+"""Directives that show what the build found: claims, run times, data cards, one figure.
+
+Each of them works when its record is missing: the page then says so in one line.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from . import records
+
+Inline = Sequence[nodes.Node] | str
+NO_RECORD = "This copy of the book was rendered without running it, so {what} not known. `make book` fills this in."
+
+
+def paragraph(*parts: nodes.Node | str, classes: Sequence[str] = ()) -> nodes.paragraph:
+    """Return a paragraph of nodes and plain strings; `code` in backticks becomes literal."""
+    node = nodes.paragraph(classes=list(classes))
+    for part in parts:
+        if isinstance(part, nodes.Node):
+            node += part
+            continue
+        for number, text in enumerate(part.split("`")):
+            if text:
+                node += nodes.literal(text, text) if number % 2 else nodes.Text(text)
+    return node
+
+
+def missing(what: str, record: Any) -> list[nodes.Node]:
+    """Return the one line that stands where a record is missing (None) or empty."""
+    text = "This build has none yet." if record is not None else NO_RECORD.format(what=what)
+    return [paragraph(text, classes=["mm-missing"])]
+
+
+def link(env: Any, chapter: str, text: str = "") -> nodes.Node:
+    """Return a link to a chapter, by default with its title, or plain text when it is not in the book."""
+    page = f"book/{chapter}"
+    label = text or chapter
+    if page not in env.found_docs:
+        return nodes.Text(label)
+    return addnodes.pending_xref(
+        "",
+        nodes.inline(label, label),
+        refdomain="std",
+        reftype="doc",
+        refexplicit=bool(text),
+        refwarn=False,
+        reftarget=f"/{page}",
+        refdoc=env.docname,
+    )
+
+
+def external(text: str, url: str | None) -> nodes.Node:
+    """Return a link to another site, or plain text without an address."""
+    return nodes.reference("", text, refuri=url, internal=False) if url else nodes.Text(text)
+
+
+def cell(content: Inline) -> nodes.entry:
+    """Return a table cell."""
+    return nodes.entry("", paragraph(*([content] if isinstance(content, str) else content)))
+
+
+def band(content: nodes.Node, columns: int) -> nodes.row:
+    """Return a row that names the rows below it."""
+    entry = cell([content])
+    entry["morecols"] = columns - 1
+    return nodes.row("", entry, classes=["mm-band"])
+
+
+def table(headers: Sequence[str], rows: Iterable[nodes.row], classes: Sequence[str] = ()) -> nodes.table:
+    """Return a table with one head row."""
+    group = nodes.tgroup(cols=len(headers))
+    group += [nodes.colspec(colwidth=1) for _ in headers]
+    group += nodes.thead("", nodes.row("", *map(cell, headers)))
+    group += nodes.tbody("", *rows)
+    return nodes.table("", group, classes=["mm-table", *classes])
+
+
+def number(value: Any) -> str:
+    """Return a number with three significant digits and a real minus sign, or a dash for none."""
+    if value is None:
+        return "–"
+    return f"{value:.3g}".replace("-", "−")
+
+
+def position(env: Any, chapter: str) -> tuple[int, str]:
+    """Return a sort key that puts chapters in the order of the book."""
+    order = list(env.toctree_includes.get(env.config.root_doc, []))
+    page = f"book/{chapter}"
+    return (order.index(page) if page in order else len(order), chapter)
+
+
+class ClaimsTable(SphinxDirective):
+    """All claims with what was found and what was asked, grouped by chapter."""
+
+    headers = ("Claim", "Found", "Asked", "Seeds")
+
+    def run(self) -> list[nodes.Node]:
+        claims = records.load(self.env, "claims")
+        if not claims:
+            return missing("the evidence for the claims is", claims)
+        rows: list[nodes.row] = []
+        chapter = None
+        for claim in sorted(claims, key=lambda claim: position(self.env, claim["chapter"])):
+            if claim["chapter"] != chapter:
+                chapter = claim["chapter"]
+                rows.append(band(link(self.env, chapter), len(self.headers)))
+            rows.append(nodes.row("", *map(cell, self.row(claim))))
+        return [table(self.headers, rows, ["mm-claims"])]
+
+    def row(self, claim: dict[str, Any]) -> list[Inline]:
+        """Return the cells of one claim."""
+        verdict = "" if claim["holds"] else "FAILS: "
+        return [verdict + claim["statement"], found(claim), asked(claim), str(claim.get("seeds") or "–")]
+
+
+def found(claim: dict[str, Any]) -> str:
+    """Return the effect and its interval, as far as the kind of claim has them."""
+    effect = number(claim.get("effect"))
+    if claim.get("low") is None:
+        return effect
+    return f"{effect} [{number(claim['low'])}, {number(claim['high'])}]"
+
+
+def asked(claim: dict[str, Any]) -> str:
+    """Return the margin in words."""
+    margin = number(claim.get("at_least"))
+    if claim["kind"] == "exact":
+        return "equal" if margin in ("–", "0") else f"equal up to {margin}"
+    if margin == "–":
+        return claim["kind"]
+    words = {"equivalence": f"within ±{margin}", "order": f"each step at least {margin}"}
+    return words.get(claim["kind"], f"at least {margin}")
+
+
+class ClaimCount(SphinxDirective):
+    """One sentence: how many claims this build verified."""
+
+    def run(self) -> list[nodes.Node]:
+        claims = records.load(self.env, "claims")
+        if claims is None:
+            return missing("the number of verified claims is", claims)
+        if not claims:
+            return []
+        held = sum(bool(claim["holds"]) for claim in claims)
+        chapters = len({claim["chapter"] for claim in claims})
+        text = f"{held} {'claim' if held == 1 else 'claims'}"
+        where = f" in {chapters} {'chapter' if chapters == 1 else 'chapters'}."
+        return [
+            paragraph("This build verified ", link(self.env, "reference/claims", text), where, classes=["mm-count"])
+        ]
+
+
+class TimesTable(SphinxDirective):
+    """Run time and peak memory per chapter."""
+
+    def run(self) -> list[nodes.Node]:
+        times = records.load(self.env, "times")
+        if not times:
+            return missing("the run times are", times)
+        rows: list[list[Inline]] = [
+            [
+                [link(self.env, chapter)],
+                f"{time['seconds']:.0f} s",
+                f"{time['peak_mb']:.0f} MB",
+                f"{time['budget']:.0f} s",
+            ]
+            for chapter, time in sorted(times.items(), key=lambda item: position(self.env, item[0]))
+        ]
+        total = sum(time["seconds"] for time in times.values())
+        rows.append(["Total", f"{total:.0f} s", "–", "–"])
+        cells = [nodes.row("", *map(cell, row)) for row in rows]
+        return [table(["Chapter", "Time", "Peak memory", "Budget"], cells, ["mm-times"])]
+
+
+class BuildFigure(SphinxDirective):
+    """A named figure of a chapter, taken from the run: `{build-figure} fusion/early-fusion#difficulty`."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        figure = (records.load(self.env, "figures") or {}).get(self.arguments[0])
+        if not figure:
+            return []
+        chapter = self.arguments[0].partition("#")[0]
+        source = paragraph(
+            "Drawn by this build, from the chapter ", link(self.env, chapter), ".", classes=["mm-caption"]
+        )
+        return [nodes.raw("", figure["html"], format="html"), source]
+
+
+class DataCards(SphinxDirective):
+    """One section per data set."""
+
+    def run(self) -> list[nodes.Node]:
+        cards = records.load(self.env, "cards")
+        if not cards:
+            return missing("the list of data sets is", cards)
+        return [self.card(card) for card in cards]
+
+    def card(self, card: dict[str, Any]) -> nodes.section:
+        """Return the section of one data set."""
+        section = nodes.section(ids=[f"data-{card['name']}"], names=[f"data-{card['name']}"], classes=["mm-card"])
+        self.state.document.note_explicit_target(section)  # {ref}`data-emoji` leads here
+        section += nodes.title("", card["title"])
+        section += paragraph(card["summary"])
+        if card.get("samples_html"):
+            section += nodes.raw("", card["samples_html"], format="html")
+        facts: list[tuple[str, list[nodes.paragraph]]] = [
+            ("Modalities", [paragraph(f"`{name}`: {meaning}") for name, meaning in card.get("modalities", {}).items()]),
+            ("Size", [paragraph(", ".join(map(size, card.get("size", {}).items())))]),
+            ("Split", [paragraph(card["splits"])] if card.get("splits") else []),
+            ("Source", [self.source(source) for source in card.get("source") or card.get("sources", [])]),
+            ("Made by", [paragraph(f"`{card['made_by']}`")] if card.get("made_by") else []),
+            ("Left out", [paragraph(text) for text in card.get("dropped", [])]),
+            ("Limits", [paragraph(text) for text in card.get("limits", [])]),
+            ("Used in", [paragraph(link(self.env, chapter)) for chapter in card.get("used_in", [])]),
+        ]
+        items = nodes.definition_list(classes=["mm-facts"])
+        for name, texts in facts:
+            if texts:
+                items += nodes.definition_list_item("", nodes.term("", name), nodes.definition("", *texts))
+        section += items
+        return section
+
+    def source(self, source: dict[str, str]) -> nodes.paragraph:
+        """Return one line of origin: what, version, licence, whom to credit."""
+        what = external(source["what"], source.get("url"))
+        parts: list[nodes.Node | str] = [what]
+        if source.get("package"):
+            parts.append(f", package `{source['package']}`")
+        parts.append(f" {source.get('version', '')}".rstrip())
+        if source.get("licence"):
+            parts += [", licence ", external(source["licence"], source.get("licence_url"))]
+        if source.get("attribution"):
+            parts.append(f". {source['attribution'].rstrip('.')}.")
+        return paragraph(*parts)
+
+
+def size(item: tuple[str, Any]) -> str:
+    """Return one entry of a card's size in words."""
+    name, value = item
+    if name == "bytes":
+        return f"{value / 1e6:.1f} MB"
+    return f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}"
+
+
+def connect(app: Sphinx) -> None:
+    """Register the directives."""
+    app.add_directive("claims-table", ClaimsTable)
+    app.add_directive("claim-count", ClaimCount)
+    app.add_directive("times-table", TimesTable)
+    app.add_directive("build-figure", BuildFigure)
+    app.add_directive("data-cards", DataCards)

@@ -1,0 +1,86 @@
+"""Turn the theme's HTML into right HTML, once, after Sphinx wrote it.
+
+Most of this mends what axe reports on a stock Jupyter Book; the rest removes weight. A page that carries the mark
+was done in an earlier build and is skipped, so a build without changes costs one short read per page.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from bs4 import BeautifulSoup
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+from . import icons, maths, repairs, styles
+
+MARK = "data-booksite"
+REDIRECT = """<!DOCTYPE html>
+<html lang="en" {mark}="1"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="description" content="{title}">
+<meta http-equiv="refresh" content="0; url={target}"><link rel="canonical" href="{target}"></head>
+<body><main><h1>{title}</h1><p><a href="{target}">Open the book</a></p></main></body></html>
+"""
+
+
+def done(page: Path) -> bool:
+    """Tell whether this pass has seen the page."""
+    with page.open(encoding="utf-8") as file:
+        return MARK in file.read(600)
+
+
+def finish(page: Path, site: Path, title: str, tex: dict[str, Any]) -> None:
+    """Rewrite one page."""
+    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    if soup.html is None:
+        return
+    soup.html[MARK] = "1"
+    for repair in repairs.ALL:
+        repair(soup, title)
+    icons.replace(soup, site / "_static")
+    if maths.typeset(soup, tex):
+        maths.copy_fonts(site)
+    page.write_text(str(soup), encoding="utf-8")
+
+
+def drop_unused(static: Path) -> None:
+    """Delete what no page asks for any more: the icon script and fonts, maps of style sheets (5 MB)."""
+    shutil.rmtree(static / "vendor" / "fontawesome", ignore_errors=True)
+    for path in [*static.glob("scripts/fontawesome.*"), *static.rglob("*.css.map")]:
+        path.unlink()
+
+
+def write_redirect(app: Sphinx, site: Path) -> None:
+    """Replace Jupyter Book's bare redirect by a page with language, title and link."""
+    target = f"{app.config.root_doc}.html"
+    text = REDIRECT.format(mark=MARK, title=app.config.html_title, target=target)
+    (site / "index.html").write_text(text, encoding="utf-8")
+
+
+def finish_site(app: Sphinx, error: Exception | None) -> None:
+    """Finish every new page (event `build-finished`, also after an error: Sphinx will not write them again)."""
+    if app.builder.name != "html":
+        return
+    site = Path(app.outdir)
+    pages = [page for page in sorted(site.rglob("*.html")) if "_static" not in page.parts and not done(page)]
+    tex = (app.config.mathjax3_config or {}).get("tex", {})
+    faults = []
+    for page in pages:
+        try:
+            finish(page, site, app.config.html_title, tex)
+        except maths.MathsError as fault:
+            faults.append(f"{page.relative_to(site).with_suffix('').as_posix()}: {fault}")
+    if app.config.root_doc != "index":
+        write_redirect(app, site)
+    styles.shrink(site)
+    if pages and not faults:
+        drop_unused(site / "_static")
+    if faults:
+        raise ExtensionError("mathematics that MathJax cannot typeset:\n" + "\n".join(faults))
+
+
+def connect(app: Sphinx) -> None:
+    """Register the handler last, after the one of sphinx-external-toc that writes index.html."""
+    app.add_config_value("comments_config", {}, "html")  # set by Jupyter Book although sphinx_comments is left out
+    app.connect("build-finished", finish_site, priority=900)

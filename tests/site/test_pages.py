@@ -1,0 +1,29 @@
+"""Every page of the built site, as a reader's browser sees it."""
+
+import page_checks as checks
+
+
+def test_page_in_the_browser(name, address, visit, axe):
+    """One load per page: requests, errors, weight, mathematics, pictures, both themes, two phones."""
+    if name == "index.html":
+        return  # leaves at once for the landing page; test_controls.py follows it
+    page, did = visit(address, name)
+    problems = checks.third_parties(did) + checks.console(did) + checks.weight(did)
+    problems += checks.maths(page) + checks.alternatives(page) + checks.contrast(page, "light")
+    problems += checks.accessibility(page, axe, "light, desktop")
+    problems += checks.overflow(page, 320) + checks.overflow(page, 375)
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    page.wait_for_timeout(350)  # the theme decides 300 ms after a resize which boxes the keyboard reaches
+    if page.evaluate("document.documentElement.dataset.theme") != "dark":
+        problems.append("does not follow the system's dark theme")
+    problems += checks.contrast(page, "dark") + checks.accessibility(page, axe, "dark, phone")
+    assert not problems, "\n" + "\n".join(problems)
+
+
+def test_head_and_links(name, site, soups):
+    """Language, title, description, headings, ids; every link inside the site resolves."""
+    files = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    problems = checks.dead_links(name, soups, files)
+    if name != "index.html":
+        problems += checks.head(soups[name])
+    assert not problems, "\n" + "\n".join(problems)
