@@ -1,0 +1,132 @@
+"""The notebooks as files: valid, clean, finished, and each with what a chapter must have."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from bookkit.notebook import KEY, Notebook, find_h1, managed_slot, source
+from bookkit.stub import read_repository
+from bookkit.toc import read_toc
+from bookkit.tree import Tree
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = read_toc(ROOT, read_repository(ROOT)[1])
+FILES = {page.docname: Path(Tree(ROOT).files(page.docname)[0].path) for page in PAGES}
+CHAPTERS = {name: path for name, path in FILES.items() if path.suffix == ".ipynb"}
+PARTS = {"foundations", "fusion", "applications", "challenges", "contrastive", "large-models", "practice", "reference"}
+# Folders of machines, which would give away where a notebook was run.
+ABSOLUTE = re.compile(r"(?<![\w.:/])(/(home|root|Users|tmp|work|mnt|content)/|[A-Z]:\\)")
+
+
+@pytest.fixture(params=CHAPTERS, ids=lambda name: name.removeprefix("book/"))
+def chapter(request) -> Notebook:
+    return Notebook.read(CHAPTERS[request.param])
+
+
+def code_cells(notebook: Notebook) -> list[dict]:
+    return [cell for cell in notebook.cells if cell["cell_type"] == "code"]
+
+
+def test_the_map_has_chapters():
+    assert len(CHAPTERS) >= 2
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_names_are_kebab_case_in_a_known_part(name):
+    book, *parts = name.split("/")
+    assert book == "book"
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", part) for part in parts)
+    assert len(parts) == 1 or parts[0] in PARTS
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_page_has_the_title_of_the_map(name):
+    page = next(p for p in PAGES if p.docname == name)
+    path = FILES[name]
+    heading = Notebook.read(path).heading if path.suffix == ".ipynb" else find_h1(path.read_text(encoding="utf-8"))
+    assert heading is not None
+    assert page.title in (None, heading.title)
+
+
+def test_no_stub_is_published(chapter):
+    assert not chapter.untouched
+    text = "\n".join(source(cell) for cell in chapter.cells)
+    assert "This page is a stub" not in text
+    assert not re.search(r"\b(TODO|FIXME|lorem ipsum)\b", text, re.IGNORECASE)
+
+
+def test_the_notebook_is_valid_with_ids_of_its_own(chapter):
+    nbformat.validate(chapter.data)
+    assert (chapter.data["nbformat"], chapter.data["nbformat_minor"]) >= (4, 5)
+    ids = [cell["id"] for cell in chapter.cells]
+    assert len(set(ids)) == len(ids)
+    assert chapter.text == json.dumps(chapter.data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def test_no_outputs_and_no_counts(chapter):
+    for cell in code_cells(chapter):
+        assert cell["outputs"] == []
+        assert cell["execution_count"] is None
+
+
+def test_no_folder_of_some_machine(chapter):
+    found = [line for cell in chapter.cells for line in source(cell).splitlines() if ABSOLUTE.search(line)]
+    assert not found
+
+
+def test_the_managed_cells_follow_the_title(chapter):
+    assert [managed_slot(cell) for cell in chapter.cells[:3]] == [None, "badge", "setup"]
+
+
+def test_the_budget_is_60_or_90_seconds(chapter):
+    budget = chapter.marks.get("budget", 60)
+    assert budget in (60, 90)
+    assert set(chapter.marks) <= {"budget", "gpu", "fingerprint", "template", "title"}
+
+
+def test_cells_are_short(chapter):
+    long = {cell["id"]: n for cell in code_cells(chapter) if (n := len(source(cell).splitlines())) > 60}
+    assert not long
+
+
+def test_a_chapter_claims_and_lets_the_reader_exercise(chapter):
+    if chapter.path.parent.name == "reference":
+        pytest.skip("a page to look things up teaches nothing")
+    code = "\n".join(map(source, code_cells(chapter)))
+    text = "\n".join(source(cell) for cell in chapter.cells if cell["cell_type"] == "markdown")
+    assert 2 <= len(re.findall(r"\bclaim(?:_\w+)?\(", code)) <= 8
+    for heading in ("Exercises", "Summary", "Further reading", "Claims"):
+        assert re.search(rf"^## .*{heading}", text, re.MULTILINE), heading
+    solutions = [cell for cell in code_cells(chapter) if "solution" in cell["metadata"].get("tags", ())]
+    assert 3 <= len(solutions) <= 6
+    for cell in solutions:
+        assert "assert" in source(cell)
+        assert "hide-cell" in cell["metadata"]["tags"]
+
+
+def test_imports_are_what_colab_has_or_installs(chapter):
+    """A chapter runs anywhere: mmbook, its dependencies, and what every Colab image carries."""
+    allowed = {"mmbook", "torch", "transformers", "numpy", "scipy", "sklearn", "pandas", "matplotlib", "IPython"}
+    allowed |= set(__import__("sys").stdlib_module_names)
+    names = {
+        match[1]
+        for cell in code_cells(chapter)
+        for match in re.finditer(r"^\s*(?:from|import) ([A-Za-z_]\w*)", source(cell), re.MULTILINE)
+        if managed_slot(cell) is None
+    }
+    assert names <= allowed
+    assert "google" not in names
+
+
+def test_no_measured_number_is_typed_into_the_prose(chapter):
+    words = r"(?:accuracy|AUC|R@1|recall|error|gain) (?:of|is|was|reaches) [.\d]+|\b0?\.\d{2,}\b|\d+\.\d+ ?%"
+    found = [m for cell in chapter.cells if cell["cell_type"] == "markdown" for m in re.findall(words, source(cell))]
+    assert not found
+
+
+def test_metadata_names_the_kernel(chapter):
+    assert chapter.data["metadata"]["kernelspec"]["name"] == "python3"
+    assert KEY in chapter.data["metadata"]

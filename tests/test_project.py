@@ -1,0 +1,99 @@
+"""The project's own promises: each dependency once, commands that exist, no address typed twice."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def tracked(*patterns: str) -> list[Path]:
+    done = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins() -> dict[str, str]:
+    rows = [line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
+    found = [row.split("==") for row in rows if row]
+    assert all(len(row) == 2 for row in found), "every line of requirements.txt is NAME==VERSION"
+    names = [plain(name) for name, _ in found]
+    assert len(names) == len(set(names))
+    return dict(zip(names, (version for _, version in found), strict=True))
+
+
+def bounds() -> list[str]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+
+
+def test_torch_is_pinned():
+    assert pins()["torch"] == "2.13.0"
+
+
+def test_the_package_has_lower_bounds_only_and_each_is_pinned_for_the_book():
+    names = []
+    for bound in bounds():
+        assert re.fullmatch(r"[\w.-]+>=[\d.]+", bound), bound
+        names.append(plain(bound.split(">=")[0]))
+    assert len(names) == len(set(names))
+    assert set(names) <= set(pins())
+
+
+def test_what_mmbook_imports_is_declared():
+    distributions = {"PIL": "pillow", "IPython": None, "efficientnet_lite_pytorch": "efficientnet-lite-pytorch"}
+    declared = {plain(bound.split(">=")[0]) for bound in bounds()}
+    import sys
+
+    for path in (ROOT / "mmbook").rglob("*.py"):
+        for name in re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            if name in sys.stdlib_module_names or name == "mmbook" or distributions.get(name, name) is None:
+                continue
+            assert plain(distributions.get(name, name)) in declared, f"{path}: {name}"
+
+
+def test_no_package_is_named_for_pip_anywhere_else():
+    for path in [ROOT / "Makefile", ROOT / ".ci/run", *(ROOT / ".github/workflows").glob("*.yml")]:
+        for line in path.read_text().splitlines():
+            if "pip install" in line:
+                assert re.search(r"-r \$\(REQUIREMENTS\)|--no-deps --editable \.", line), f"{path}: {line}"
+
+
+def test_forbidden_packages_stay_out():
+    """They must match torch's build exactly, the commonest cause of broken course notebooks."""
+    assert not {"torchvision", "torchaudio", "timm", "torchcodec"} & set(pins())
+
+
+def test_the_address_stands_in_one_place_and_in_managed_cells():
+    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    slug = url.removeprefix("https://github.com/")
+    for path in tracked():
+        if path.suffix in (".ipynb", ".png") or path.name in ("_config.yml", "README.md"):
+            continue
+        if path.relative_to(ROOT).parts[0] in ("tests", "scripts"):  # the placeholder's definition, and test data
+            continue
+        assert slug not in path.read_text(encoding="utf-8", errors="ignore"), path
+
+
+def test_the_documented_commands_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md", "book/reference/how-to-run.md"):
+        assert set(re.findall(r"`?make ([a-z-]+)`", (ROOT / name).read_text(encoding="utf-8"))) <= targets
+
+
+def test_no_path_of_this_machine_and_no_large_file_is_committed():
+    for path in tracked():
+        assert path.stat().st_size < 1.5 * 2**20, path
+        if path.suffix in (".py", ".md", ".yml", ".toml", ".ipynb", ".css", ".json", ".txt"):
+            text = path.read_text(encoding="utf-8", errors="ignore")  # test data hold broken files on purpose
+            assert str(ROOT) + "/" not in text, path
+
+
+def test_nothing_built_is_committed():
+    names = [path.relative_to(ROOT).as_posix() for path in tracked()]
+    assert not [n for n in names if re.match(r"(_build|\.venv)/|.*(__pycache__|\.pyc$|\.ipynb_checkpoints)", n)]
