@@ -18,8 +18,8 @@ from tqdm import tqdm
 from bookkit import apply
 from bookkit.errors import BookError
 from bookkit.plan import Plan, make_plan, retitled
-from bookkit.stub import heading, read_repository
-from bookkit.toc import read_toc
+from bookkit.stub import Repository, heading, read_repository
+from bookkit.toc import Page, read_toc
 
 SHOW_BAR_FROM = 300  # pages
 
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> Plan:
         plan = make_plan(root, pages, repository, excluded, _bar)
         shown = Plan(**{**vars(plan), "rename": renamed})
     if writing:
-        _carry_out(root, plan, options)
+        _carry_out(root, plan, options, pages, repository)
     _report(shown, done, options, writing)
     return plan
 
@@ -90,11 +90,13 @@ def _check_targets(root: Path, plan: Plan) -> None:
             raise BookError(root / new, f"already exists; {old} was not renamed, move one of them away")
 
 
-def _carry_out(root: Path, plan: Plan, options: argparse.Namespace) -> None:
-    if options.retitle:
+def _carry_out(root: Path, plan: Plan, options: argparse.Namespace, pages: list[Page], repository: Repository) -> None:
+    if options.retitle and plan.retitle:
+        by_name = {page.docname: page for page in pages}
         for path, _, title in plan.retitle:
             before = plan.writes.get(path) or plan.texts.get(path) or (root / path).read_bytes().decode()
-            plan.writes[path] = retitled(before, root / path, heading(title))
+            page = by_name[path.rpartition(".")[0]]
+            plan.writes[path] = retitled(before, root / path, heading(title), page, repository)
     apply.write_all(root, plan.writes)
     if options.prune:
         apply.prune(root, plan.prunable)

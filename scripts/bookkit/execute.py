@@ -6,6 +6,7 @@ imports nothing from this project, and a job holds everything it needs.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import io
@@ -102,7 +103,8 @@ def run(job: Job) -> Result:
         failure, start = None, time.perf_counter()
         with _MemoryWatch(client) as watch:
             try:
-                client.execute(env=environment)
+                # A loop of its own: client.execute() would take one that other jobs may be running on.
+                asyncio.run(client.async_execute(env=environment))
             except (CellExecutionError, CellControlSignal, DeadKernelError, RuntimeError) as error:
                 failure = _describe(job, notebook, at["index"], error)
         seconds = time.perf_counter() - start

@@ -224,17 +224,27 @@ def _is_stub(path: Path) -> bool:
         return False
 
 
-def retitled(text: str, path: Path, title: str) -> str:
-    """The text of an authored page with its first H1 replaced, every other byte kept."""
+def retitled(text: str, path: Path, title: str, page: Page, repository: Repository) -> str:
+    """The text of an authored page with its first H1 replaced, every other byte kept.
+
+    A notebook of which only the H1 had been changed is a stub again, and is brought up to date as one.
+    """
     if path.suffix == ".ipynb":
-        notebook = Notebook(path, text, json.loads(text.removeprefix(BOM)))
+        notebook = _parsed(text, path)
         heading = notebook.heading
         if heading is None:
             return text
         old = source(notebook.cells[heading.cell])
-        return notebook.edited({heading.cell: old[: heading.start] + title + old[heading.end :]})
+        made = _parsed(notebook.edited({heading.cell: old[: heading.start] + title + old[heading.end :]}), path)
+        if made.untouched and not is_current(made, page, repository):
+            return to_text(render(page, repository, made.data["metadata"]))
+        return made.text
     heading = find_h1(text)
     return text if heading is None else text[: heading.start] + title + text[heading.end :]
+
+
+def _parsed(text: str, path: Path) -> Notebook:
+    return Notebook(path, text, json.loads(text.removeprefix(BOM)))
 
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")

@@ -149,3 +149,13 @@ def test_margins_are_said_in_words(kind, margin, words):
 def test_numbers_found():
     assert directives.found({"effect": -0.1234, "low": -0.2, "high": 0.1}) == "−0.123 [−0.2, 0.1]"
     assert directives.found({"effect": None, "low": None, "high": None}) == "–"
+
+
+def test_a_folded_box_needs_no_script():
+    soup = soup_of(
+        '<div class="admonition dropdown"><p class="admonition-title">Check</p><p>Answer</p></div>'
+        '<div class="admonition note"><p class="admonition-title">Note</p></div>'
+    )
+    repairs.dropdowns(soup, "")
+    assert [tag.name for tag in soup.select(".dropdown, .dropdown > *")] == ["details", "summary", "p"]
+    assert soup.select_one("div.note > p.admonition-title")

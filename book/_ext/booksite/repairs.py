@@ -48,8 +48,6 @@ def weight(soup: BeautifulSoup, title: str) -> None:
         drop += [f"script[src*='{name}']" for name in ("searchtools.js", "language_data.js", "searchindex.js")]
     if not soup.select_one("article [class*='sd-']"):
         drop += ["script[src*='design-tabs']", "link[href*='sphinx-design']"]
-    if not soup.select_one(".toggle, .admonition.dropdown"):
-        drop += ["script[src*='togglebutton']"]
     for element in soup.select(", ".join(drop)):
         element.decompose()
     seen: set[str] = set()
@@ -94,6 +92,14 @@ def headings(soup: BeautifulSoup, title: str) -> None:
     """Captions of the sidebar are labels of lists, not headings before the page's own first one."""
     for caption in soup.select("nav p.caption[role=heading]"):
         del caption["role"], caption["aria-level"]
+
+
+def dropdowns(soup: BeautifulSoup, title: str) -> None:
+    """Open and close folded boxes with the browser's own element, which works without a script."""
+    for box in soup.select("div.admonition.dropdown"):
+        head = box.select_one("p.admonition-title")
+        if head:
+            box.name, head.name = "details", "summary"
 
 
 def solutions(soup: BeautifulSoup, title: str) -> None:
@@ -152,4 +158,4 @@ def spaces(soup: BeautifulSoup, title: str) -> None:
             text.replace_with("\n")
 
 
-ALL = (head, description, weight, logo, names, headings, solutions, lists, tables, wide_maths, landing, spaces)
+ALL = (head, description, weight, logo, names, headings, dropdowns, solutions, lists, tables, wide_maths, landing, spaces)
