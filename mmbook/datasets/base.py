@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,21 +71,3 @@ def split_units(unit: torch.Tensor, seed: int, shares: tuple[float, float] = (0.
     names = unit.unique()
     parts = split_items(len(names), seed, shares)
     return {part: torch.isin(unit, names[rows]).nonzero().flatten() for part, rows in parts.items()}
-
-
-def synthetic_card(
-    name: str, title: str, summary: str, modalities: Mapping[str, str], limits: list[str], **size: int
-) -> dict[str, Any]:
-    """The card of a generator, which needs no file and no licence but the course's own."""
-    return {
-        "name": name,
-        "title": title,
-        "summary": summary,
-        "modalities": dict(modalities),
-        "size": dict(size),
-        "sources": [],
-        "made_by": f"mmbook.datasets.{name} (seeded generator)",
-        "dropped": [],
-        "splits": "Items are independent; the split is random.",
-        "limits": limits,
-    }

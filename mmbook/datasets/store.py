@@ -44,8 +44,15 @@ def verified(relative: str) -> Path:
 
 
 def load_card(name: str) -> dict[str, Any]:
-    """The data card of one data set: source, licence, how it was made, limits."""
-    return json.loads(verified(f"{name}/card.json").read_text(encoding="utf-8"))
+    """The data card of one data set: source, licence, how it was made, limits.
+
+    Raises:
+        DamagedDataError: there is no such card.
+    """
+    path = FILES / name / "card.json"
+    if not path.is_file():
+        raise DamagedDataError(f"{path}: data card is missing; restore it from the repository or reinstall mmbook")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def all_cards() -> list[dict[str, Any]]:

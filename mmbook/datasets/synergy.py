@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from mmbook.datasets.base import Dataset, split_items, synthetic_card
+from mmbook.datasets.base import Dataset, split_items
+from mmbook.datasets.store import load_card
 
 BLANK = 4  # symbols: 0, 1 say the label; 2, 3 are a bit of a code; 4 says nothing
 
@@ -135,16 +136,13 @@ def _dataset(
     views = [
         means[view][symbols[:, view]] + noise * torch.randn(len(label), dim, generator=generator) for view in (0, 1)
     ]
-    card = synthetic_card(
-        name,
-        "Two views with known shares of information",
-        "Two vectors that show symbols; what each says about the label, alone and together, is set by dials.",
-        {"a": f"float32 ({len(label)}, {dim})", "b": f"float32 ({len(label)}, {dim})"},
-        ["Synthetic: no real modality says openly whether it is informative.", "The two views are equally noisy."],
-        items=len(label),
-    )
     return Dataset(
-        name, {"a": views[0], "b": views[1]}, label, split_items(len(label), seed), card, extra={"symbols": symbols}
+        name,
+        {"a": views[0], "b": views[1]},
+        label,
+        split_items(len(label), seed),
+        load_card("synergy"),
+        extra={"symbols": symbols},
     )
 
 

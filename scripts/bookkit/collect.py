@@ -138,7 +138,11 @@ def cards(root: Path, codes: dict[str, str]) -> list[dict[str, Any]]:
     found = []
     for path in sorted((root / "mmbook/datasets/files").glob("*/card.json")):
         card = json.loads(path.read_text(encoding="utf-8"))
-        card["size"]["bytes"] = sum(p.stat().st_size for p in path.parent.iterdir())
-        card["used_in"] = [chapter(d) for d, code in codes.items() if re.search(rf"\b{card['loader']}\b", code)]
+        files = [p for p in path.parent.iterdir() if p != path]
+        if files:  # a generator has none
+            card["size"]["bytes"] = sum(p.stat().st_size for p in files)
+        card["used_in"] = [
+            chapter(d) for d, code in codes.items() if re.search(rf"\b{re.escape(card['loader'])}\b", code)
+        ]
         found.append(card)
     return found

@@ -234,7 +234,7 @@ class TestCards:
         }
         (found,) = collect.cards(tmp_path, codes)
         assert found["used_in"] == ["fusion/a"]
-        assert found["size"]["bytes"] == 1000 + len(json.dumps(card))
+        assert found["size"]["bytes"] == 1000
 
     def test_none(self, tmp_path):
         assert collect.cards(tmp_path, {}) == []

@@ -10,7 +10,7 @@ import prepare_data
 import pytest
 from PIL import Image
 
-from bookkit.prepare import PREPARERS, shipped
+from bookkit.prepare import PREPARERS, espeak, shipped, voices
 from bookkit.prepare.packages import NpmPackage, PackageError, PipWheel
 
 
@@ -85,3 +85,30 @@ def test_a_package_problem_is_one_line_and_exit_2(monkeypatch, capsys):
     monkeypatch.setitem(PREPARERS, "emoji", fail)
     assert prepare_data.main(["emoji", "--check"]) == 2
     assert capsys.readouterr().err == "prepare_data: toy@1.0: not to be had\n"
+
+
+def test_a_sound_file_counts_as_the_same_by_its_samples(files):
+    built, _ = files
+    np.savez_compressed(built / "c.npz", samples=np.arange(5))
+    shipped.install(built, "toy")
+    np.savez(built / "c.npz", samples=np.arange(5))
+    assert shipped.compare(built, "toy") == []
+    np.savez(built / "c.npz", samples=np.arange(6))
+    assert ["c.npz" in line for line in shipped.compare(built, "toy")] == [True]
+
+
+def test_no_two_synthetic_speakers_share_accent_and_variant():
+    people = voices.cast(voices.SPEAKERS)
+    assert people == voices.cast(voices.SPEAKERS)
+    assert len({(v.accent, v.variant) for v in people}) == voices.SPEAKERS
+    with pytest.raises(ValueError, match="84 different speakers"):
+        voices.cast(85)
+
+
+def test_a_synthesiser_that_can_not_be_loaded_is_one_line(tmp_path, monkeypatch):
+    folder = tmp_path / "espeakng_loader"
+    folder.mkdir()
+    (folder / "libespeak-ng.so").write_bytes(b"not a library")
+    monkeypatch.setattr(PipWheel, "fetch", lambda self, downloads: tmp_path)
+    with pytest.raises(PackageError, match="Linux on x86-64"):
+        espeak.Synthesiser(tmp_path)

@@ -241,6 +241,27 @@ class DataCards(SphinxDirective):
         return paragraph(*parts)
 
 
+class LicenceTable(SphinxDirective):
+    """One row per source of data: licence and whom to credit."""
+
+    def run(self) -> list[nodes.Node]:
+        cards = records.load(self.env, "cards")
+        if not cards:
+            return missing("the list of licences is", cards)
+        rows: list[list[Inline]] = [
+            [
+                card["name"],
+                source["what"],
+                [external(source["licence"], source.get("licence_url"))],
+                source.get("attribution") or "–",
+            ]
+            for card in cards
+            for source in card.get("sources", [])
+        ]
+        cells = [nodes.row("", *map(cell, row)) for row in rows]
+        return [table(["Data set", "What", "Licence", "Credit"], cells, ["mm-licences"])]
+
+
 def size(item: tuple[str, Any]) -> str:
     """Return one entry of a card's size in words."""
     name, value = item
@@ -256,3 +277,4 @@ def connect(app: Sphinx) -> None:
     app.add_directive("times-table", TimesTable)
     app.add_directive("build-figure", BuildFigure)
     app.add_directive("data-cards", DataCards)
+    app.add_directive("licence-table", LicenceTable)

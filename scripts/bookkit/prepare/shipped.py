@@ -37,6 +37,9 @@ def _same_content(a: Path, b: Path) -> bool:
     """Whether two files differ only in how a library's release wrote them."""
     if a.suffix == ".parquet":
         return pd.read_parquet(a).equals(pd.read_parquet(b))
+    if a.suffix == ".npz":
+        with np.load(a) as left, np.load(b) as right:
+            return left.files == right.files and all(np.array_equal(left[k], right[k]) for k in left.files)
     if a.suffix != ".png":
         return False
     with Image.open(a) as left, Image.open(b) as right:

@@ -19,9 +19,15 @@ SPEAKERS, TAKES = 48, 2
 
 
 def cast(count: int, seed: int = 0) -> list[Voice]:
-    """Different speakers: no two share accent and variant."""
+    """Speakers of whom no two share accent and variant.
+
+    Raises:
+        ValueError: more than there are.
+    """
     rng = np.random.default_rng(seed)
     pairs = [(a, v) for a in ACCENTS for v in VARIANTS]
+    if count > len(pairs):
+        raise ValueError(f"there are {len(pairs)} different speakers, not {count}")
     chosen = rng.permutation(len(pairs))[:count]
     return [Voice(*pairs[i], int(rng.integers(25, 75)), int(rng.integers(130, 200))) for i in chosen]
 

@@ -1,0 +1,25 @@
+"""Bilinear fusion: every product of a number of one modality with a number of the other has a weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from mmbook.fusion.base import Fusion
+
+
+class BilinearFusion(Fusion):
+    """``z_k = x_1^T W_k x_2 + b_k`` for exactly two modalities: products alone, no term of one modality."""
+
+    def __init__(self, dims: Mapping[str, int], dim: int) -> None:
+        super().__init__(dims, dim)
+        if len(self.dims) != 2:
+            raise ValueError(f"BilinearFusion multiplies two modalities, got {', '.join(self.dims)}")
+        self.product = nn.Bilinear(*self.dims.values(), dim)
+
+    def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """name -> (batch, dims[name]); returns (batch, dim)."""
+        left, right = self.ordered(inputs).values()
+        return self.product(left, right)  # (batch, dim)

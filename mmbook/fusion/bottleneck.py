@@ -1,0 +1,50 @@
+"""Bottleneck fusion: modalities exchange information through a few shared tokens only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from mmbook.fusion.base import Fusion
+
+
+def encoder_layer(dim: int, heads: int) -> nn.TransformerEncoderLayer:
+    """One pre-norm transformer layer without dropout."""
+    return nn.TransformerEncoderLayer(dim, heads, 2 * dim, dropout=0.0, batch_first=True, norm_first=True)
+
+
+class BottleneckFusion(Fusion):
+    """In each layer every modality sees its own tokens and the bottleneck; the bottlenecks are averaged.
+
+    Inputs are sequences: name -> (batch, tokens, dims[name]). Any modality may be missing.
+
+    Source: Nagrani et al. 2021, "Attention Bottlenecks for Multimodal Fusion", section 3.2 (equations 8, 9).
+
+    Args:
+        bottleneck: number of shared tokens.
+    """
+
+    def __init__(self, dims: Mapping[str, int], dim: int, bottleneck: int = 4, layers: int = 2, heads: int = 4) -> None:
+        super().__init__(dims, dim)
+        self.optional = frozenset(self.dims)
+        self.bottleneck = nn.Parameter(0.02 * torch.randn(bottleneck, dim))
+        self.project = nn.ModuleDict({name: nn.Linear(size, dim) for name, size in self.dims.items()})
+        self.layers = nn.ModuleList(
+            nn.ModuleDict({name: encoder_layer(dim, heads) for name in self.dims}) for _ in range(layers)
+        )
+
+    def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """name -> (batch, tokens, dims[name]); returns (batch, dim), the mean of the bottleneck's tokens."""
+        tokens = {name: self.project[name](x) for name, x in self.ordered(inputs).items()}
+        batch, width = len(next(iter(tokens.values()))), len(self.bottleneck)
+        shared = self.bottleneck.expand(batch, -1, -1)  # (batch, bottleneck, dim)
+        for layer in self.layers:
+            seen = []
+            for name, own in tokens.items():
+                together = layer[name](torch.cat([shared, own], dim=1))  # (batch, bottleneck + tokens, dim)
+                seen.append(together[:, :width])
+                tokens[name] = together[:, width:]
+            shared = torch.stack(seen).mean(dim=0)
+        return shared.mean(dim=1)  # (batch, dim)
