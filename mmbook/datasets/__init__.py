@@ -5,7 +5,7 @@ from mmbook.datasets.digits import load_digits
 from mmbook.datasets.emoji import Emoji, load_emoji, matching_pairs
 from mmbook.datasets.reviews import load_reviews
 from mmbook.datasets.store import DamagedDataError, all_cards
-from mmbook.datasets.voices import load_voices
+from mmbook.datasets.voices import load_speech, load_voices
 
 __all__ = [
     "DamagedDataError",
@@ -15,6 +15,7 @@ __all__ = [
     "load_digits",
     "load_emoji",
     "load_reviews",
+    "load_speech",
     "load_voices",
     "matching_pairs",
 ]

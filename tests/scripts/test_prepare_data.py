@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from bookkit.prepare import PREPARERS, espeak, shipped, voices
-from bookkit.prepare.packages import NpmPackage, PackageError, PipWheel
+from bookkit.prepare.packages import DebPackage, NpmPackage, PackageError, PipWheel
 
 
 @pytest.fixture
@@ -97,12 +98,30 @@ def test_a_sound_file_counts_as_the_same_by_its_samples(files):
     assert ["c.npz" in line for line in shipped.compare(built, "toy")] == [True]
 
 
-def test_no_two_synthetic_speakers_share_accent_and_variant():
-    people = voices.cast(voices.SPEAKERS)
-    assert people == voices.cast(voices.SPEAKERS)
-    assert len({(v.accent, v.variant) for v in people}) == voices.SPEAKERS
-    with pytest.raises(ValueError, match="84 different speakers"):
-        voices.cast(85)
+def test_no_two_synthetic_speakers_share_a_variant():
+    variants = [f"v{i}" for i in range(60)] + sorted(voices.UNFIT)
+    people = voices.cast(variants, 50)
+    assert people == voices.cast(variants, 50)
+    assert len({v.variant for v in people}) == 50
+    assert not {v.variant for v in people} & voices.UNFIT
+    with pytest.raises(ValueError, match="60 different speakers"):
+        voices.cast(variants, 61)
+
+
+def test_every_recording_has_a_source_and_a_known_check():
+    listed = json.loads((Path(voices.__file__).parent / "real_clips.json").read_text(encoding="utf-8"))
+    assert {row[0] for row in listed} == {source.package.name for source in voices.SOURCES}
+    assert {row[4] for row in listed} <= set(voices.CHECKS)
+    assert len({(row[0], row[1]) for row in listed}) == len(listed)
+
+
+def test_a_debian_package_of_other_content_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "toy_1%3a2.0_all.deb").write_bytes(b"not what was pinned")
+    with pytest.raises(PackageError, match="SHA-256"):
+        DebPackage("toy", "1:2.0", "x").fetch(tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(PackageError, match="apt-get is needed"):
+        DebPackage("other", "1.0", "x").fetch(tmp_path)
 
 
 def test_a_synthesiser_that_can_not_be_loaded_is_one_line(tmp_path, monkeypatch):

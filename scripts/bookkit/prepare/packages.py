@@ -84,3 +84,38 @@ class PipWheel:
             with zipfile.ZipFile(found[0]) as wheel:
                 wheel.extractall(folder)
         return folder
+
+
+@dataclass(frozen=True)
+class DebPackage:
+    """A Debian package at one version; ``sha256`` is the file's (hexadecimal). Nothing is installed."""
+
+    name: str
+    version: str
+    sha256: str
+
+    def fetch(self, downloads: Path) -> Path:
+        """Folder with the unpacked package; fetched once, checked every time.
+
+        Raises:
+            PackageError: no apt on this machine, no such package, or another content than pinned.
+        """
+        archive = downloads / f"{self.name}_{self.version.replace(':', '%3a')}_all.deb"
+        if not archive.is_file():
+            downloads.mkdir(parents=True, exist_ok=True)
+            if not shutil.which("apt-get"):
+                raise PackageError(
+                    f"{self.name}: apt-get is needed to fetch it; run this on Debian or a relative of it"
+                )
+            command = ["apt-get", "download", "-qq", f"{self.name}={self.version}"]
+            done = subprocess.run(command, cwd=downloads, capture_output=True, text=True, check=False)
+            if done.returncode:
+                said = done.stderr.strip()[-200:]
+                raise PackageError(f"{self.name}={self.version}: apt-get download failed, try apt-get update: {said}")
+        found = hashlib.sha256(archive.read_bytes()).hexdigest()
+        if found != self.sha256:
+            raise PackageError(f"{archive}: SHA-256 is {found}, pinned is {self.sha256}; delete it and run again")
+        folder = archive.with_suffix("")
+        if not folder.is_dir():
+            subprocess.run(["dpkg-deb", "-x", str(archive), str(folder)], check=True)
+        return folder
