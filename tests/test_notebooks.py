@@ -123,7 +123,8 @@ def test_imports_are_what_colab_has_or_installs(chapter):
 
 def test_no_measured_number_is_typed_into_the_prose(chapter):
     words = r"(?:accuracy|AUC|R@1|recall|error|gain) (?:of|is|was|reaches) [.\d]+|\b0?\.\d{2,}\b|\d+\.\d+ ?%"
-    found = [m for cell in chapter.cells if cell["cell_type"] == "markdown" for m in re.findall(words, source(cell))]
+    lines = [line for c in chapter.cells if c["cell_type"] == "markdown" for line in source(c).split("\n")]
+    found = [m for line in lines if "{cite:" not in line for m in re.findall(words, line)]  # published ones are cited
     assert not found
 
 

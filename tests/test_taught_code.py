@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from bookkit.toc import read_toc
 from mmbook import fusion
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "mmbook/fusion").glob("*.py")) + [ROOT / "mmbook/encoders/audio.py"]
 NOT_TAUGHT = {"Fusion"}  # plumbing: checks names and sorts them
+WAITING = {"CrossAttention", "MultiHeadAttention", "attend", "mean_tokens"}  # for the chapter on cross-attention
 
 
 def definitions(code: str) -> dict[str, str]:
@@ -53,7 +55,8 @@ def chapter_definitions() -> list[tuple[str, str, str]]:
     """(chapter, name, tree) of every definition of the book that mmbook has, too."""
     kept = library()
     rows = []
-    for path in sorted((ROOT / "book").rglob("*.ipynb")):
+    pages = [ROOT / f"{page.docname}.ipynb" for page in read_toc(ROOT, ())]
+    for path in filter(Path.is_file, pages):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             code = "".join(cell["source"])
             if cell["cell_type"] == "code" and "%pip" not in code:
@@ -81,5 +84,6 @@ def test_the_comparison_sees_a_changed_statement_and_no_changed_docstring():
 
 def test_every_operator_is_taught_in_one_chapter():
     taught = [name for _, name, _ in TAUGHT]
-    for name in set(fusion.__all__) - NOT_TAUGHT:
-        assert taught.count(name) == 1, name
+    elsewhere = {"Concatenation"}  # early fusion teaches it as the first half of its own classifier
+    for name in set(fusion.__all__) - NOT_TAUGHT - elsewhere:
+        assert taught.count(name) == (name not in WAITING), name

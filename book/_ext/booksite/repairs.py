@@ -158,4 +158,7 @@ def spaces(soup: BeautifulSoup, title: str) -> None:
             text.replace_with("\n")
 
 
-ALL = (head, description, weight, logo, names, headings, dropdowns, solutions, lists, tables, wide_maths, landing, spaces)
+ALL = (
+    *(head, description, weight, logo, names, headings, dropdowns),
+    *(solutions, lists, tables, wide_maths, landing, spaces),
+)
