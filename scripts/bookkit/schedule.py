@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -34,18 +35,21 @@ def run_all(jobs: list[Job], expected: dict[str, float], workers: int, scheduler
     ordered = sorted(jobs, key=lambda job: -expected.get(job.docname, float("inf")))
     with _client(min(workers, len(jobs)), scheduler) as client:
         _check_gpu(client, ordered)
-        futures = [
-            client.submit(
-                pickle.loads,
-                cloudpickle.dumps(_Call(job)),
-                pure=False,
-                retries=0,
-                priority=-position,
-                resources={"GPU": 1} if job.gpu else None,
-                key=f"{job.docname}-{position}",
-            )
-            for position, job in enumerate(ordered)
-        ]
+        with warnings.catch_warnings():
+            # Each job carries the helper package with its data, some ten megabytes, and so can run anywhere.
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            futures = [
+                client.submit(
+                    pickle.loads,
+                    cloudpickle.dumps(_Call(job)),
+                    pure=False,
+                    retries=0,
+                    priority=-position,
+                    resources={"GPU": 1} if job.gpu else None,
+                    key=f"{job.docname}-{position}",
+                )
+                for position, job in enumerate(ordered)
+            ]
         names = {future.key: job.docname for future, job in zip(futures, ordered, strict=True)}
         with tqdm(total=len(jobs), desc="executing", unit="page", disable=None, file=sys.stderr) as bar:
             for future in as_completed(futures):
