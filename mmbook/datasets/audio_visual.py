@@ -11,6 +11,7 @@ from mmbook.datasets.voices import load_voices
 from mmbook.encoders.audio import log_mel, without_channel
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
+CHUNK = 64  # clips at a time: they stay in the processor's cache, which more than halves the time
 
 
 def audio_visual_digits(
@@ -44,17 +45,18 @@ def audio_visual_digits(
     seen, heard = (torch.cat([chosen[part][side] for part in PARTS]) for side in (0, 1))
     image = pictures.modalities["image"][seen]
     image = image + image_noise * torch.randn(image.shape, generator=generator)
-    waveform = _noisy(voices.modalities["audio"][heard], audio_snr, generator)
+    clips = voices.modalities["audio"][heard].split(CHUNK)
+    noisy = [_noisy(some, audio_snr, generator) for some in clips]
     sizes = [len(chosen[part][0]) for part in PARTS]
     rows = torch.arange(sum(sizes)).split(sizes)
     return Dataset(
         name="audio_visual",
-        modalities={"image": image, "audio": without_channel(log_mel(waveform))},
+        modalities={"image": image, "audio": torch.cat([without_channel(log_mel(some)) for some in noisy])},
         target=pictures.target[seen],
         split=dict(zip(PARTS, rows, strict=True)),
         card=load_card("audio_visual"),
         unit=voices.unit[heard],
-        extra={"waveform": waveform, "picture": seen},
+        extra={"waveform": torch.cat(noisy), "picture": seen},
     )
 
 

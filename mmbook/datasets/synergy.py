@@ -19,7 +19,11 @@ BLANK = 4  # symbols: 0, 1 say the label; 2, 3 are a bit of a code; 4 says nothi
 
 @dataclass(frozen=True)
 class Information:
-    """Bits about a fair binary label, split as in Williams and Beer (2010); the rest is unknowable."""
+    """Bits about a fair binary label, by the way in which items tell it; the rest is unknowable.
+
+    A decomposition computed from the joint distribution (Williams and Beer 2010) may name the bits otherwise
+    where both views have unique ones.
+    """
 
     redundant: float = 0.0
     unique_a: float = 0.0

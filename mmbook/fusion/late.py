@@ -54,7 +54,7 @@ class Vote(LateFusion):
 class ProductOfExperts(LateFusion):
     """``sum_m log p(y | x_m) - (M - 1) log p(y)``: Bayes' rule for modalities independent given the class.
 
-    Source: Kittler et al. 1998, "On combining classifiers", equation 7 (product rule).
+    Source: Kittler et al. 1998, "On combining classifiers", the product rule.
 
     Args:
         prior: share of each class in training, (classes,); uniform if not given.
