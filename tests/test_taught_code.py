@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from bookkit.toc import read_toc
+from mmbook import fusion
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "mmbook/fusion").glob("*.py")) + [ROOT / "mmbook/encoders/audio.py"]
+NOT_TAUGHT = {"Fusion"}  # plumbing: checks names and sorts them
 
 
 def definitions(code: str) -> dict[str, str]:
@@ -77,3 +79,10 @@ def test_the_comparison_sees_a_changed_statement_and_no_changed_docstring():
     one = definitions('def f(x: int) -> int:\n    """Doc."""\n    return x + 1\n')["f"]
     assert one == definitions("def f(x):\n    return x + 1\n")["f"]
     assert one != definitions("def f(x):\n    return x + 2\n")["f"]
+
+
+def test_every_operator_is_taught_in_one_chapter():
+    taught = [name for _, name, _ in TAUGHT]
+    elsewhere = {"Concatenation"}  # early fusion teaches it as the first half of its own classifier
+    for name in set(fusion.__all__) - NOT_TAUGHT - elsewhere:
+        assert taught.count(name) == 1, name
