@@ -7,6 +7,8 @@ an argument. Geometry is in units of the picture's side, so a scene can be drawn
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import torch
 
@@ -84,7 +86,7 @@ def masks(scenes: Scenes, side: int = 32) -> torch.Tensor:
         "cross": (box <= 1) & (torch.minimum(down.abs(), right.abs()) <= 0.33),
     }
     which = scenes.shape[..., None, None]
-    return sum((which == i) & inside[name] for i, name in enumerate(SHAPES)).bool()
+    return reduce(or_, ((which == i) & inside[name] for i, name in enumerate(SHAPES)))
 
 
 def render(
