@@ -14,12 +14,14 @@ from markdown_it.token import Token
 from mdit_py_plugins.colon_fence import colon_fence_plugin
 from mdit_py_plugins.front_matter import front_matter_plugin
 
+from bookkit.errors import BookError
 from bookkit.notebook import KEY, source
 
 CLAIM = "application/vnd.mmbook.claim+json"
 SHOWN = ("text/", "image/", "application/javascript")  # what myst-nb renders
 FILE_NAME = re.compile(r"^\S+\.(png|jpe?g|gif|svg|webp)$", re.IGNORECASE)
 _MARKDOWN = MarkdownIt("commonmark").enable("table").use(colon_fence_plugin).use(front_matter_plugin)
+_DATA_IMPORT = re.compile(r"from (mmbook\.datasets(?:\.\w+)*) import (\([^)]*\)|.*)")
 _DIRECTIVE = re.compile(r"\{([\w:-]+)\}\s*(\S*)")
 _HTML = ("html_block", "html_inline", "text")
 _VERBATIM = {"code", "code-block", "code-cell", "sourcecode", "literalinclude", "math", "mermaid"}
@@ -134,15 +136,27 @@ def cards(root: Path, codes: dict[str, str]) -> list[dict[str, Any]]:
 
     Args:
         codes: docname -> all code of the page.
+
+    Raises:
+        BookError: a card lacks what the page of data sets needs.
     """
+    imported = {docname: _imported(code) for docname, code in codes.items()}
     found = []
     for path in sorted((root / "mmbook/datasets/files").glob("*/card.json")):
         card = json.loads(path.read_text(encoding="utf-8"))
+        if lacks := [key for key in ("name", "title", "summary", "loaders", "size") if not card.get(key)]:
+            raise BookError(path, f"the data card has no {' and no '.join(lacks)}; add it (another card shows how)")
         files = [p for p in path.parent.iterdir() if p != path]
         if files:  # a generator has none
             card["size"]["bytes"] = sum(p.stat().st_size for p in files)
-        card["used_in"] = [
-            chapter(d) for d, code in codes.items() if re.search(rf"\b{re.escape(card['loader'])}\b", code)
-        ]
+        card["used_in"] = [chapter(d) for d, names in imported.items() if names & set(card["loaders"])]
         found.append(card)
+    return found
+
+
+def _imported(code: str) -> set[str]:
+    """What a page imports from ``mmbook.datasets``: names of functions, and of the modules that hold them."""
+    found = set()
+    for module, names in _DATA_IMPORT.findall(code):
+        found |= {module, *re.findall(r"\w+", names)}
     return found

@@ -8,6 +8,7 @@ import pytest
 from scripts.tinybook import code, markdown, notebook, output
 
 from bookkit import collect
+from bookkit.errors import BookError
 
 RECORD = {
     "statement": "fusion helps",
@@ -224,17 +225,27 @@ class TestCards:
     def test_size_and_users(self, tmp_path):
         folder = tmp_path / "mmbook/datasets/files/toys"
         folder.mkdir(parents=True)
-        card = {"name": "toys", "loader": "load_toys", "size": {"items": 3}}
+        card = {"name": "toys", "title": "Toys", "summary": "Few.", "size": {"items": 3}}
+        card["loaders"] = ["load_toys", "mmbook.datasets.toys"]
         (folder / "card.json").write_text(json.dumps(card))
         (folder / "toys.bin").write_bytes(b"x" * 1000)
         codes = {
             "book/fusion/a": "from mmbook.datasets import load_toys",
             "book/fusion/b": "load_toys_too()",
-            "book/fusion/c": "load_other()",
+            "book/fusion/c": "from sklearn.datasets import load_toys",
+            "book/fusion/d": "from mmbook.datasets import (\n    load_other,\n    load_toys,\n)",
+            "book/fusion/e": "from mmbook.datasets.toys import draw",
         }
         (found,) = collect.cards(tmp_path, codes)
-        assert found["used_in"] == ["fusion/a"]
+        assert found["used_in"] == ["fusion/a", "fusion/d", "fusion/e"]
         assert found["size"]["bytes"] == 1000
 
     def test_none(self, tmp_path):
         assert collect.cards(tmp_path, {}) == []
+
+    def test_a_card_that_lacks_something_is_named(self, tmp_path):
+        folder = tmp_path / "mmbook/datasets/files/toys"
+        folder.mkdir(parents=True)
+        (folder / "card.json").write_text('{"name": "toys", "title": "Toys", "summary": "Few."}')
+        with pytest.raises(BookError, match=r"toys/card\.json: the data card has no loaders and no size; add"):
+            collect.cards(tmp_path, {})

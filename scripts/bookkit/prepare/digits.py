@@ -35,7 +35,7 @@ def card(count: int) -> dict[str, object]:
     return {
         "name": "digits",
         "title": "Handwritten digits",
-        "loader": "load_digits",
+        "loaders": ["load_digits", "audio_visual_digits"],
         "summary": "Real handwriting: a balanced sample of MNIST, digits 0 to 9 by Census Bureau employees and high-school students.",
         "modalities": {"image": "grey, 28 × 28 pixels, white ink on black"},
         "size": {"pictures": count, "classes": 10},

@@ -204,7 +204,7 @@ def _card(concepts: list[dict[str, Any]], dropped: dict[str, int]) -> dict[str, 
     return {
         "name": "emoji",
         "title": "Emoji: pictures and their names",
-        "loader": "load_emoji",
+        "loaders": ["load_emoji"],
         "summary": "Real pictures of everyday concepts in four open drawing styles, with their English Unicode names and keywords.",
         "modalities": {
             "image": f"uint8 (concepts, 3, {SIDE}, {SIDE}) for each of four styles, RGB on white",

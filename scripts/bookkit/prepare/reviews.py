@@ -47,7 +47,7 @@ def _card(raw: pd.DataFrame, table: pd.DataFrame, long_enough: pd.DataFrame, sam
     return {
         "name": "reviews",
         "title": "Clothing reviews: text and table",
-        "loader": "load_reviews",
+        "loaders": ["load_reviews"],
         "summary": "Real reviews of women's clothing: the text, the stars, a recommendation flag and a few columns about customer and garment.",
         "modalities": {
             "text": f"English, {sample['text'].str.split().str.len().mean():.0f} words on average",

@@ -197,7 +197,7 @@ def _card(synthetic_clips: int, texts: list[list[str]]) -> dict[str, Any]:
     return {
         "name": "voices",
         "title": "Voices",
-        "loader": "mmbook.datasets.voices",
+        "loaders": ["load_voices", "load_speech", "audio_visual_digits"],
         "summary": "Spoken English digits of many synthetic speakers (load_voices), and words and sentences of five real people in five languages (load_speech).",
         "modalities": {"audio": "8 kHz, 8-bit mu-law in the file, float32 when loaded"},
         "size": {
