@@ -86,6 +86,12 @@ def test_the_documented_commands_exist():
         assert set(re.findall(r"`?make ([a-z-]+)`", (ROOT / name).read_text(encoding="utf-8"))) <= targets
 
 
+def test_files_that_the_documents_link_to_are_committed():
+    for name in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / name).read_text(encoding="utf-8")):
+            assert ROOT / target in tracked(), f"{name} links to {target}"
+
+
 def test_no_path_of_this_machine_and_no_large_file_is_committed():
     for path in tracked():
         assert path.stat().st_size < 3 * 2**20, path
