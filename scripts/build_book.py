@@ -166,6 +166,8 @@ def build(book: Book, chosen: list[Chapter], options: argparse.Namespace, seed: 
     for chapter in book.chapters:
         forgotten = options.no_cache and chapter in chosen
         chapter.facts = None if forgotten else store.get(chapter.data, chapter.key)
+        if chapter in chosen and chapter.facts and chapter.facts["seconds"] > chapter.budget:
+            chapter.facts = None  # the machine may have been busy: a kept time would fail every later build
     execute(book, chosen, store, options, seed)
     failed = [c for c in book.chapters if c.failure]
     outputs = {c.docname: store.merged(c.data) for c in book.chapters if c.facts is not None}

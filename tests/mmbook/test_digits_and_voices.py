@@ -90,6 +90,11 @@ def test_more_pairs_than_pictures_are_refused(count):
         audio_visual_digits(count=count)
 
 
+def test_the_spectrogram_is_that_of_the_noisy_sound():
+    data = audio_visual_digits(count=100)  # not a multiple of the clips that are worked on at a time
+    assert torch.equal(data.modalities["audio"], without_channel(log_mel(data.extra["waveform"])))
+
+
 def test_same_seed_same_pairs_other_seed_other_pairs():
     first, again, other = (audio_visual_digits(seed, count=50) for seed in (1, 1, 2))
     assert all(torch.equal(first.modalities[k], again.modalities[k]) for k in first.modalities)
