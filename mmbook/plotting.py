@@ -13,7 +13,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -25,11 +24,11 @@ INK = "#010203"  # replaced by currentColor
 NARROWEST = 270  # CSS pixels that the smallest phone leaves for a figure
 
 STYLE: dict[str, Any] = {
-    "figure.figsize": (5.6, 3.4),
+    "figure.figsize": (7.0, 3.6),  # as wide as the column at 96 pixels an inch
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
     "axes.facecolor": "none",
-    "axes.prop_cycle": matplotlib.cycler(color=COLORS),
+    "axes.prop_cycle": plt.cycler(color=COLORS),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -53,17 +52,18 @@ STYLE: dict[str, Any] = {
 
 def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] | None = None, **options: Any) -> Any:
     """``plt.subplots`` in the style of the book, which from then on holds: returns (figure, axes)."""
-    plt.rcParams.update(STYLE)  # not a context: legends and labels come later
+    plt.rcParams.update(STYLE)  # type: ignore[arg-type]  # not a context: legends and labels come later
     return plt.subplots(rows, columns, figsize=size or STYLE["figure.figsize"], **options)
 
 
-def show(drawn: Figure, alt: str, name: str | None = None) -> None:
+def show(drawn: Figure, alt: str, name: str | None = None, caption: str | None = None) -> None:
     """Show a figure with its alternative text, and close it.
 
     Args:
         drawn: what ``figure`` returned.
         alt: what a reader who can't see the figure should learn from it, in a sentence or two.
         name: lets other pages of the site show the same figure.
+        caption: what stands below it, in plain words; the site gives it a number.
 
     Raises:
         ValueError: no alternative text.
@@ -72,36 +72,44 @@ def show(drawn: Figure, alt: str, name: str | None = None) -> None:
         raise ValueError(f"alt={alt!r}: say in a sentence what the figure shows")
     from IPython.display import publish_display_data
 
-    markup = to_html(drawn, alt)
+    markup = to_html(drawn, alt, caption)
     plt.close(drawn)
     metadata = {"mmbook": {"figure": name, "alt": alt}}
     publish_display_data({"text/html": markup, "text/plain": f"Figure: {alt}"}, metadata=metadata)
 
 
-def to_html(drawn: Figure, alt: str) -> str:
+def to_html(drawn: Figure, alt: str, caption: str | None = None) -> str:
     """A ``<figure>`` with one inline SVG that has a name, no fixed size and no clashing ids."""
     buffer = io.StringIO()
-    with plt.rc_context({**STYLE, "svg.hashsalt": "mmbook"}):
+    with plt.rc_context({**STYLE, "svg.hashsalt": "mmbook"}):  # type: ignore[dict-item]
         drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
     text = buffer.getvalue()
-    width, height = (float(v) * 96 / 72 for v in re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', text).groups())
+    width = float(_found(r'width="([\d.]+)pt"', text)) * 96 / 72
     body = text[text.index(">", text.index("<svg")) + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
     body = body.replace(INK, "currentColor")
     # Matplotlib leaves black implied on some marks; the root's fill and style would hide the theme's ink.
     body = re.sub(r"font: ([^;]*?)'DejaVu Sans'[^;\"]*", r"font: \1sans-serif", body)
     body = _own_ids(body, prefix="f" + hashlib.sha1(body.encode()).hexdigest()[:8])
-    box = re.search(r'viewBox="([^"]+)"', text).group(1)
+    box = _found(r'viewBox="([^"]+)"', text)
     label = html.escape(alt, quote=True)
     # Shrunk below 0.7, text is too small to read; from there on the figure scrolls inside its own box.
     least = 0.7 * width
-    style = f"width:100%;max-width:{width:.0f}px;min-width:{least:.0f}px;height:auto"
+    most = 1.35 * width  # a narrow figure fills the column as far as its text does not grow out of proportion
+    style = f"width:100%;max-width:{most:.0f}px;min-width:{least:.0f}px;height:auto"
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     scroll = f' tabindex="0" role="group" aria-label="Figure: {label}"' if least > NARROWEST else ""
     return (
         f'<figure class="mm-figure"{scroll}><svg xmlns="http://www.w3.org/2000/svg" '
         f'xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-label="{label}" viewBox="{box}" '
-        f'style="{style}">{body.strip()}</figure>'
+        f'style="{style}">{body.strip()}{below}</figure>'
     )
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match, f"matplotlib's SVG has no {pattern}"
+    return match[1]
 
 
 def _own_ids(body: str, prefix: str) -> str:

@@ -14,12 +14,15 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from mmbook.threads import use_threads
+
 Tensors = Mapping[str, torch.Tensor]
 Call = Callable[[nn.Module, Tensors], torch.Tensor]
 
 
 def set_seed(seed: int) -> None:
-    """Seed Python, NumPy and torch."""
+    """Seed Python, NumPy and torch; training begins here, so this chooses the number of threads, too."""
+    use_threads()
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
@@ -117,6 +120,7 @@ def fit(
 @torch.no_grad()
 def predict(model: nn.Module, inputs: Tensors, *, batch_size: int = 512, call: Call = by_name) -> torch.Tensor:
     """Logits (items, classes) in evaluation mode."""
+    use_threads()
     model.eval()
     count = len(next(iter(inputs.values())))
     parts = [

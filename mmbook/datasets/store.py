@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-FILES = Path(__file__).parent / "files"
+DATASETS = Path(__file__).parent  # one folder a data set: card.toml, checksums.json, files/
+WORLDS = DATASETS.parent / "worlds"  # generators; their cards are NAME.toml
 
 
 class DamagedDataError(RuntimeError):
@@ -21,40 +23,43 @@ def sha256(path: Path) -> str:
 
 
 @cache
-def _checksums() -> dict[str, str]:
-    return json.loads((FILES / "checksums.json").read_text(encoding="utf-8"))
+def _checksums(folder: Path) -> dict[str, str]:
+    return json.loads((folder / "checksums.json").read_text(encoding="utf-8"))
 
 
 def verified(relative: str) -> Path:
     """Path of a vendored file, after its SHA-256 was checked.
 
     Args:
-        relative: POSIX path below ``mmbook/datasets/files``, e.g. ``"emoji/noto.png"``.
+        relative: data set and file, e.g. ``"emoji/noto.png"`` for ``mmbook/datasets/emoji/files/noto.png``.
 
     Raises:
         DamagedDataError: the file is missing, unlisted or changed; the message names it and the cure.
     """
-    path = FILES / relative
-    cure = f"restore it with `python scripts/prepare_data.py {relative.split('/')[0]}` or reinstall mmbook"
+    name, file = relative.split("/")
+    path = DATASETS / name / "files" / file
+    cure = f"restore it with `python scripts/prepare_data.py {name}` or reinstall mmbook"
     if not path.is_file():
         raise DamagedDataError(f"{path}: vendored file is missing; {cure}")
-    if sha256(path) != _checksums().get(relative):
+    if sha256(path) != _checksums(DATASETS / name).get(file):
         raise DamagedDataError(f"{path}: SHA-256 differs from checksums.json; {cure}")
     return path
 
 
 def load_card(name: str) -> dict[str, Any]:
-    """The data card of one data set: source, licence, how it was made, limits.
+    """The card of a data set or of a generated world: source, licence, how it was made, limits.
 
     Raises:
         DamagedDataError: there is no such card.
     """
-    path = FILES / name / "card.json"
-    if not path.is_file():
-        raise DamagedDataError(f"{path}: data card is missing; restore it from the repository or reinstall mmbook")
-    return json.loads(path.read_text(encoding="utf-8"))
+    for path in (DATASETS / name / "card.toml", WORLDS / f"{name}.toml"):
+        if path.is_file():
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+    path = DATASETS / name / "card.toml"
+    raise DamagedDataError(f"{path}: data card is missing; restore it from the repository or reinstall mmbook")
 
 
 def all_cards() -> list[dict[str, Any]]:
-    """The cards of every data set, by name."""
-    return [load_card(path.parent.name) for path in sorted(FILES.glob("*/card.json"))]
+    """The cards of every data set, then of every generated world, by name."""
+    names = sorted(path.parent.name for path in DATASETS.glob("*/card.toml"))
+    return [load_card(name) for name in [*names, *sorted(path.stem for path in WORLDS.glob("*.toml"))]]

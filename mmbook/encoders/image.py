@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from mmbook.encoders.embedding_cache import cached
 from mmbook.encoders.weights import EFFICIENTNET_LITE0
+from mmbook.threads import use_threads
 from mmbook.training import progress
 
 
@@ -61,5 +62,6 @@ class ImageEncoder:
         return cached(key, lambda: self._encode(images, batch_size))
 
     def _encode(self, images: torch.Tensor, batch_size: int) -> torch.Tensor:
+        use_threads()
         batches = progress(images.split(batch_size), "image embeddings")
         return torch.cat([self.cells(batch).mean(dim=(2, 3)) for batch in batches])

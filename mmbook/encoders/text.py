@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, BertModel
 
 from mmbook.encoders.embedding_cache import cached
 from mmbook.encoders.weights import MINILM, WeightsError
+from mmbook.threads import use_threads
 from mmbook.training import progress
 
 
@@ -49,6 +50,7 @@ class TextEncoder:
 
     @torch.no_grad()
     def _encode(self, texts: list[str], batch_size: int) -> torch.Tensor:
+        use_threads()
         out = torch.empty(len(texts), self.dim)
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # texts of one length pad little
         for start in progress(range(0, len(texts), batch_size), "text embeddings"):

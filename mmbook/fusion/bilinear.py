@@ -17,7 +17,8 @@ class BilinearFusion(Fusion):
         super().__init__(dims, dim)
         if len(self.dims) != 2:
             raise ValueError(f"BilinearFusion multiplies two modalities, got {', '.join(self.dims)}")
-        self.product = nn.Bilinear(*self.dims.values(), dim)
+        left, right = self.dims.values()
+        self.product = nn.Bilinear(left, right, dim)
 
     def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """name -> (batch, dims[name]); returns (batch, dim)."""

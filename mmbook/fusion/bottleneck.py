@@ -35,15 +35,24 @@ class BottleneckFusion(Fusion):
             nn.ModuleDict({name: encoder_layer(dim, heads) for name in self.dims}) for _ in range(layers)
         )
 
-    def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """name -> (batch, tokens, dims[name]); returns (batch, dim), the mean of the bottleneck's tokens."""
+    def forward(
+        self, inputs: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        """name -> (batch, tokens, dims[name]); masks: name -> (batch, tokens), True where there is a token.
+
+        Returns (batch, dim), the mean of the bottleneck's tokens.
+        """
         tokens = {name: self.project[name](x) for name, x in self.ordered(inputs).items()}
         batch, width = len(next(iter(tokens.values()))), len(self.bottleneck)
         shared = self.bottleneck.expand(batch, -1, -1)  # (batch, bottleneck, dim)
+        # nobody looks at padding: (batch, bottleneck + tokens), True where there is none
+        padding = {name: nn.functional.pad(~mask, (width, 0)) for name, mask in (masks or {}).items()}
         for layer in self.layers:
+            assert isinstance(layer, nn.ModuleDict)
             seen = []
             for name, own in tokens.items():
-                together = layer[name](torch.cat([shared, own], dim=1))  # (batch, bottleneck + tokens, dim)
+                joined = torch.cat([shared, own], dim=1)  # (batch, bottleneck + tokens, dim)
+                together = layer[name](joined, src_key_padding_mask=padding.get(name))
                 seen.append(together[:, :width])
                 tokens[name] = together[:, width:]
             shared = torch.stack(seen).mean(dim=0)

@@ -31,4 +31,5 @@ class GatedFusion(Fusion):
     def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """name -> (batch, dims[name]); returns (batch, dim)."""
         gates = self.weights(inputs)
-        return sum(gates[name] * torch.tanh(self.values[name](x)) for name, x in self.ordered(inputs).items())
+        parts = [gates[name] * torch.tanh(self.values[name](x)) for name, x in self.ordered(inputs).items()]
+        return torch.stack(parts).sum(dim=0)

@@ -65,6 +65,7 @@ class ProductOfExperts(LateFusion):
         shares = torch.full((classes,), 1 / classes) if prior is None else prior
         if shares.shape != (classes,) or (shares <= 0).any():
             raise ValueError(f"prior must be {classes} shares above 0, got {shares.tolist()}")
+        self.log_prior: torch.Tensor
         self.register_buffer("log_prior", shares.log())
 
     def forward(self, logits: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -82,7 +83,8 @@ class WeightedLogit(LateFusion):
 
     def forward(self, logits: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """name -> (batch, classes); returns (batch, classes)."""
-        return sum(self.weight[name] * x for name, x in self.ordered(logits).items())
+        weighted = [self.weight[name] * x for name, x in self.ordered(logits).items()]
+        return torch.stack(weighted).sum(dim=0)
 
 
 class Stacking(LateFusion):

@@ -35,11 +35,26 @@ class LatentFusion(Fusion):
         self.read = nn.ModuleList(MultiHeadAttention(dim, dim, dim, heads) for _ in range(layers))
         self.think = nn.ModuleList(encoder_layer(dim, heads) for _ in range(layers))
 
-    def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """name -> (batch, tokens, dims[name]); returns (batch, dim)."""
-        tokens = [self.project[name](x) + self.kind[name] for name, x in self.ordered(inputs).items()]
+    def forward(
+        self, inputs: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        """name -> (batch, tokens, dims[name]); masks: name -> (batch, tokens), True where there is a token.
+
+        Returns (batch, dim).
+        """
+        found = self.ordered(inputs)
+        tokens = [self.project[name](x) + self.kind[name] for name, x in found.items()]
         context = self.token_norm(torch.cat(tokens, dim=1))  # (batch, all tokens, dim)
+        mask = joined_mask(found, masks) if masks else None
         latents = self.latents.expand(len(context), -1, -1)  # (batch, latents, dim)
         for norm, read, think in zip(self.latent_norm, self.read, self.think, strict=True):
-            latents = think(latents + read(norm(latents), context)[0])
+            latents = think(latents + read(norm(latents), context, mask)[0])
         return latents.mean(dim=1)  # (batch, dim)
+
+
+def joined_mask(inputs: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Masks of all modalities in a row, (batch, all tokens); a modality without one has real tokens only."""
+    whole = [
+        x.new_ones(x.shape[:2], dtype=torch.bool) if name not in masks else masks[name] for name, x in inputs.items()
+    ]
+    return torch.cat(whole, dim=1)

@@ -29,10 +29,10 @@ class LowRankFusion(Fusion):
 
     def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """name -> (batch, dims[name]); returns (batch, dim)."""
-        product = 1.0
+        product = torch.ones(())
         for name, x in self.ordered(inputs).items():
-            product = product * torch.einsum("bd,rdk->brk", append_one(x), self.factors[name])  # (batch, rank, dim)
-        return product.sum(dim=1) + self.bias  # (batch, dim)
+            product = product.to(x) * torch.einsum("bd,rdk->brk", append_one(x), self.factors[name])
+        return product.sum(dim=1) + self.bias  # (batch, rank, dim) -> (batch, dim)
 
 
 def from_tensor_fusion(fusion: TensorFusion) -> LowRankFusion:

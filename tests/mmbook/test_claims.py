@@ -15,8 +15,36 @@ def test_difference_compares_the_lower_end_with_the_margin():
     made = claim("a beats b", values, at_least=low - 1e-9)
     assert made.holds
     assert (made.kind, made.seeds) == ("difference", 5)
-    with pytest.raises(ClaimError, match=r"FAILS: a beats b \| \+0.120"):
+    with pytest.raises(ClaimError, match=r"FAILS: a beats b \| found \+0.12, 95 % interval"):
         claim("a beats b", values, at_least=low + 1e-9)
+
+
+def test_words_say_what_was_found_and_asked():
+    values = [0.26, 0.27, 0.28]
+    made = claim("a beats b", values, at_least=0.15, unit="points", covers="data drawn anew", unwelcome=True)
+    assert made.found == "+27.0 points, 95 % interval 24.5 to 29.5, 3 values"
+    assert made.asked == "at least 15.0 points more"
+    assert made.row() == f"holds: a beats b | found {made.found} (data drawn anew); asked {made.asked}"
+    assert (made.unit, made.covers, made.unwelcome) == ("points", "data drawn anew", True)
+    assert claim("a is not worse", values, at_least=-0.02, unit="points").asked == "at most 2.0 points less"
+    assert claim("a is not worse", values, at_least=0).asked == "not less"
+    assert (
+        claim("b loses", [-0.5, -0.501, -0.499], at_least=-1).found == "−0.5, 95 % interval −0.502 to −0.498, 3 values"
+    )
+    assert claim_equivalence("same", [0.01, 0.0, -0.01], within=0.05, unit="bits").asked == "within ±0.05 bits"
+    assert claim_exact("equal", [1.0], [1.0]).found == "equal"
+    assert claim_exact("equal", [1.0], [1.0], tolerance=1e-6).asked == "equal up to 1e-06"
+    ordered = claim_order("rising", {"one": [0.1, 0.2, 0.3], "two": [0.2, 0.3, 0.4]}, at_least=0.05, unit="points")
+    assert ordered.found.startswith("smallest step +10.0 points")
+    assert ordered.asked == "each step at least 5.0 points more"
+
+
+def test_splits_of_one_pool_need_a_wider_margin():
+    """A quarter as many test as training items: the variance grows from 1/5 to 1/5 + 1/4."""
+    values = [0.10, 0.11, 0.12, 0.13, 0.14]
+    plain, corrected = claim("a", values, at_least=0), claim("a", values, at_least=0, test_to_train=0.25)
+    ratio = (corrected.effect - corrected.low) / (plain.effect - plain.low)
+    assert ratio == pytest.approx((0.45 / 0.2) ** 0.5)
 
 
 def test_equivalence_needs_the_whole_interval_inside():
@@ -48,6 +76,22 @@ def test_order_reports_its_smallest_step():
         claim_order("rising by a lot", arms, at_least=0.2)
 
 
+def test_an_order_is_judged_by_the_lower_end_of_each_step_not_by_its_mean():
+    """The first step is larger on average and unsure; the second is smaller and sure."""
+    zero = [0.0, 0.0, 0.0, 0.0]
+    unsure = [0.1, 0.5, 0.1, 0.5]  # mean 0.3, interval down to about -0.07
+    arms = {"one": zero, "two": unsure, "three": [x + 0.2 for x in unsure]}
+    with pytest.raises(ClaimError, match=r"smallest step \+0.3"):
+        claim_order("rising", arms, at_least=0.0)
+    assert claim_order("rising", arms, at_least=-0.1).effect == pytest.approx(0.3)
+
+
+def test_equivalence_is_judged_by_both_ends():
+    for values in ([0.0, 0.0, 0.06], [0.0, 0.0, -0.06]):
+        with pytest.raises(ClaimError):
+            claim_equivalence("same", values, within=0.05)
+
+
 def test_items_use_the_paired_bootstrap():
     a, b = [1, 1, 1, 0] * 50, [1, 0, 1, 0] * 50
     made = claim_items("a beats b", a, b, at_least=0.1)
@@ -76,7 +120,10 @@ def test_the_record_reaches_the_notebook_even_when_the_claim_fails():
     ]
     NotebookClient(notebook, allow_errors=True).execute()
     held, failed = (next(o for o in cell.outputs if o.output_type == "display_data") for cell in notebook.cells)
-    assert set(held.data[MIME]) == {"statement", "kind", "effect", "low", "high", "at_least", "seeds", "holds"}
+    assert set(held.data[MIME]) == {
+        *("statement", "kind", "effect", "low", "high", "at_least", "seeds", "holds"),
+        *("found", "asked", "unit", "covers", "unwelcome"),
+    }
     assert held.data[MIME]["holds"] is True
     assert "1 &lt; 2 &amp; so on" in held.data["text/html"]
     assert failed.data[MIME]["holds"] is False

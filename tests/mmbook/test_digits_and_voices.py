@@ -1,5 +1,7 @@
 """Digits seen and heard: what is shipped, how it is split, and what the dials do."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,13 @@ from hypothesis.extra import numpy as hnp
 from sklearn.linear_model import LogisticRegression
 from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
 
-from mmbook.datasets import audio_visual_digits, load_digits, load_speech, load_voices, store
+from mmbook.datasets import store
 from mmbook.datasets.base import PARTS
+from mmbook.datasets.digits import load_digits
 from mmbook.datasets.sound import decode, encode, padded, read_clips, trimmed, write_clips
+from mmbook.datasets.voices import load_speech, load_voices
 from mmbook.encoders.audio import BANDS, HOP, RATE, WINDOW, log_mel, mel_filters, without_channel
+from mmbook.worlds.audio_visual import audio_visual_digits
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +108,12 @@ def test_same_seed_same_pairs_other_seed_other_pairs():
 
 @pytest.mark.parametrize("name", ["digits/digits.png", "digits/labels.json", "voices/synthetic.npz"])
 def test_a_damaged_file_is_named(tmp_path, monkeypatch, name):
-    damaged = tmp_path / name
-    damaged.parent.mkdir(parents=True)
-    damaged.write_bytes((store.FILES / name).read_bytes()[:-1])
-    monkeypatch.setattr(store, "FILES", tmp_path)
-    with pytest.raises(store.DamagedDataError, match=name):
+    folder, file = name.split("/")
+    shutil.copytree(store.DATASETS / folder, tmp_path / folder)
+    damaged = tmp_path / folder / "files" / file
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    monkeypatch.setattr(store, "DATASETS", tmp_path)
+    with pytest.raises(store.DamagedDataError, match=file):
         store.verified(name)
 
 

@@ -1,5 +1,7 @@
 """The emoji data: what the card says, leak-free splits, and pairs that betray nothing alone."""
 
+import importlib
+import re
 import shutil
 import time
 from collections import Counter
@@ -10,8 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmbook.datasets import DamagedDataError, load_emoji, matching_pairs, store
-from mmbook.datasets.emoji import STYLES, _derange
+from mmbook.datasets import store
+from mmbook.datasets.digits import load_digits
+from mmbook.datasets.emoji import STYLES, _derange, load_emoji, matching_pairs
+from mmbook.datasets.reviews import load_reviews
+from mmbook.datasets.store import DamagedDataError
+from mmbook.datasets.voices import load_speech, load_voices
 
 
 @pytest.fixture(scope="module")
@@ -135,23 +141,49 @@ def test_derangement_pairs_across_families_one_to_one(families, seed):
 
 
 def test_a_damaged_file_fails_by_name(monkeypatch, tmp_path):
-    shutil.copytree(store.FILES, tmp_path / "files")
-    monkeypatch.setattr(store, "FILES", tmp_path / "files")
-    store._checksums.cache_clear()
-    path = tmp_path / "files/emoji/fluent.png"
+    shutil.copytree(store.DATASETS / "emoji", tmp_path / "emoji")
+    monkeypatch.setattr(store, "DATASETS", tmp_path)
+    path = tmp_path / "emoji/files/fluent.png"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(DamagedDataError, match=r"fluent\.png.*prepare_data\.py emoji"):
         load_emoji()
     path.unlink()
     with pytest.raises(DamagedDataError, match=r"fluent\.png.*missing"):
         load_emoji()
-    store._checksums.cache_clear()
 
 
 def test_files_are_small_and_all_listed():
-    files = {p.relative_to(store.FILES).as_posix() for p in store.FILES.glob("*/*")}
-    assert files == set(store._checksums())
-    assert sum(p.stat().st_size for p in (store.FILES / "emoji").iterdir()) <= 8 * 2**20
+    for folder in store.DATASETS.glob("*/files"):
+        assert {path.name for path in folder.iterdir()} == set(store._checksums(folder.parent)), folder
+    assert sum(p.stat().st_size for p in (store.DATASETS / "emoji/files").iterdir()) <= 8 * 2**20
+
+
+def test_cards_count_what_is_there(emoji):
+    """Cards are written by hand; their numbers are not."""
+    size = store.load_card("emoji")["size"]
+    assert size["concepts"] == len(emoji)
+    assert size["styles"] == len(emoji.images)
+    assert size["families"] == len(set(emoji.families))
+    assert size["groups"] == len(set(emoji.groups))
+    assert size["subgroups"] == len(set(emoji.subgroups))
+    reviews = load_reviews()
+    assert store.load_card("reviews")["size"] == {"reviews": len(reviews), "garments": len(reviews.unit.unique())}
+    assert store.load_card("digits")["size"] == {"pictures": len(load_digits()), "classes": 10}
+    voices, speech = load_voices(), load_speech()
+    size = store.load_card("voices")["size"]
+    assert size["synthetic clips"] == len(voices)
+    assert size["synthetic speakers"] == len(voices.unit.unique())
+    assert size["real clips"] == len(speech)
+    kinds = Counter(speech.extra["kind"])
+    assert {name: count for name, count in size.items() if name.startswith("real ") and name != "real clips"} == {
+        f"real {kind}s": count for kind, count in kinds.items()
+    }
+
+
+def test_every_card_says_how_to_load_it():
+    for card in store.all_cards():
+        module, names = re.fullmatch(r"from ([\w.]+) import (.+)", card["load"]).groups()
+        assert all(hasattr(importlib.import_module(module), name) for name in names.split(", ")), card["name"]
 
 
 def test_loading_is_quick():

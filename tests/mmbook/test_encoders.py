@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from mmbook.encoders import ImageEncoder, TextEncoder, WeightsError, load_bert, weights
+from mmbook.encoders import weights
 from mmbook.encoders.embedding_cache import cached
-from mmbook.encoders.text import mean_pool, similarity
+from mmbook.encoders.image import ImageEncoder
+from mmbook.encoders.text import TextEncoder, load_bert, mean_pool, similarity
+from mmbook.encoders.weights import WeightsError
 
 
 @pytest.fixture(autouse=True)

@@ -6,29 +6,18 @@ import pytest
 import torch
 from torch import nn
 
-from mmbook.fusion import (
-    BilinearFusion,
-    BottleneckFusion,
-    Concatenation,
-    CrossAttention,
-    FiLM,
-    Fusion,
-    GatedFusion,
-    LatentFusion,
-    LowRankFusion,
-    MeanLogit,
-    MeanProbability,
-    MultiHeadAttention,
-    ProductOfExperts,
-    Stacking,
-    TensorFusion,
-    Vote,
-    WeightedLogit,
-    append_one,
-    attend,
-    from_tensor_fusion,
-    mean_tokens,
-)
+from mmbook.fusion.attention import CrossAttention, MultiHeadAttention, attend, mean_tokens
+from mmbook.fusion.base import Fusion
+from mmbook.fusion.bilinear import BilinearFusion
+from mmbook.fusion.bottleneck import BottleneckFusion
+from mmbook.fusion.concatenation import Concatenation
+from mmbook.fusion.film import FiLM
+from mmbook.fusion.gated import GatedFusion
+from mmbook.fusion.late import MeanLogit, MeanProbability, ProductOfExperts, Stacking, Vote, WeightedLogit
+from mmbook.fusion.latents import LatentFusion
+from mmbook.fusion.low_rank import LowRankFusion, from_tensor_fusion
+from mmbook.fusion.model import FusionModel
+from mmbook.fusion.tensor import TensorFusion, append_one
 
 BATCH, DIM, CLASSES = 6, 8, 3
 DIMS = {"text": 5, "image": 4}
@@ -110,12 +99,6 @@ def test_gradient_reaches_every_modality_and_parameter(name):
         # Adding one number to all keys changes no softmax: their bias has no effect, by mathematics.
         assert p.grad is not None or "key.bias" in parameter, parameter
         assert p.grad.abs().sum() > 0 or "key.bias" in parameter, parameter
-
-
-def test_votes_are_counted_and_ties_broken_by_probability():
-    logits = {"a": torch.tensor([[9.0, 0, 0]]), "b": torch.tensor([[0, 1.0, 0]]), "c": torch.tensor([[0, 1.0, 0]])}
-    assert Vote("abc", 3)(logits).argmax().item() == 1
-    assert Vote("ab", 3)({k: logits[k] for k in "ab"}).argmax().item() == 0
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -269,17 +252,26 @@ def test_multi_head_attention_is_torchs():
     torch.testing.assert_close(our_weights, weights)
 
 
-def test_masked_tokens_do_not_matter():
-    fusion, inputs = make("cross-attention")
+@pytest.mark.parametrize("name", SEQUENCES)
+@pytest.mark.parametrize("training", [True, False])
+def test_masked_tokens_do_not_matter(name, training):
+    fusion, inputs = make(name)
+    fusion.train(training)
     masks = {k: torch.ones(BATCH, v.shape[1], dtype=torch.bool) for k, v in inputs.items()}
     masks["image"][:, 4:] = False
     masks["text"][:, 2:] = False
     changed = {k: torch.where(masks[k].unsqueeze(-1), v, 100.0) for k, v in inputs.items()}
-    torch.testing.assert_close(fusion(changed, masks), fusion(inputs, masks))
-    torch.testing.assert_close(
-        fusion(inputs, masks), fusion({"text": inputs["text"][:, :2], "image": inputs["image"][:, :4]})
-    )
-    assert (mean_tokens(inputs["text"], torch.zeros(BATCH, 3, dtype=torch.bool)) == 0).all()
+    with torch.no_grad():
+        torch.testing.assert_close(fusion(changed, masks), fusion(inputs, masks))
+        short = {"text": inputs["text"][:, :2], "image": inputs["image"][:, :4]}
+        torch.testing.assert_close(fusion(inputs, masks), fusion(short))
+        assert (fusion(inputs) - fusion(inputs, masks)).abs().max() > 1e-3  # without masks padding does matter
+        only = {"text": masks["text"]}
+        torch.testing.assert_close(fusion(inputs, only), fusion({**short, "image": inputs["image"]}))
+
+
+def test_the_mean_of_no_token_is_zero():
+    assert (mean_tokens(torch.randn(2, 3, DIM), torch.zeros(2, 3, dtype=torch.bool)) == 0).all()
 
 
 @pytest.mark.parametrize("name", ["latents", "bottleneck"])
@@ -299,6 +291,18 @@ def test_one_modality_reaches_another_only_through_the_bottleneck():
     own = fusion.layers[0]["image"](torch.cat([shared, image_tokens], dim=1))
     assert torch.autograd.grad(own.sum(), text, allow_unused=True)[0] is None
     assert torch.autograd.grad(fusion(inputs).sum(), text)[0].abs().sum() > 0
+
+
+def test_a_model_is_called_by_name_and_passes_masks_on():
+    fusion, inputs = make("cross-attention")
+    model = FusionModel({k: nn.Identity() for k in inputs}, fusion, nn.Linear(DIM, 2))
+    mask = torch.tensor([[True, True, False]] * BATCH)
+    torch.testing.assert_close(model(**inputs), model.head(fusion(inputs)))
+    torch.testing.assert_close(model(**inputs, text_mask=mask), model.head(fusion(inputs, {"text": mask})))
+    with pytest.raises(KeyError, match="unknown modality: smell"):
+        model(**inputs, smell=inputs["text"])
+    with pytest.raises(KeyError, match="a mask without its modality: audio"):
+        model(**inputs, audio_mask=mask)
 
 
 def test_product_of_experts_is_bayes_rule():

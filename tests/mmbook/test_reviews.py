@@ -6,8 +6,8 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score, roc_auc_score
 
-from mmbook.datasets import load_reviews
 from mmbook.datasets.base import PARTS
+from mmbook.datasets.reviews import load_reviews
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmbook.datasets.scene_language import (
+from mmbook.worlds.scene_language import (
     ANSWERS,
     KINDS,
     MOTIONS,
@@ -14,8 +14,8 @@ from mmbook.datasets.scene_language import (
     scene_videos,
     tokenize,
 )
-from mmbook.datasets.scenes import COLORS, GROUND, SHAPES, draw_scenes, masks, render
-from mmbook.datasets.vehicle import SIDE, World, ceilings, oracle, read_places, vehicle
+from mmbook.worlds.scenes import COLORS, GROUND, SHAPES, draw_scenes, masks, render
+from mmbook.worlds.vehicle import SIDE, World, ceilings, oracle, read_places, vehicle
 
 COUNT = 1200
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmbook.statistics import bootstrap_interval, mean_interval, seeds
+from mmbook.statistics import Interval, bootstrap_interval, mean_interval, seeds
 
 
 def test_seeds_follow_the_environment(monkeypatch):
@@ -76,3 +76,32 @@ def test_intervals_refuse_what_they_cannot_judge(values):
 def test_bootstrap_refuses_unpaired_arms():
     with pytest.raises(ValueError, match="same items"):
         bootstrap_interval([1, 0, 1], [1, 0])
+
+
+def test_the_correction_for_overlapping_splits_is_that_of_nadeau_and_bengio():
+    """By hand: 1, 2, 3, 4, 5 have s^2 = 2.5; with a ratio of 1/4 the variance of the mean is 2.5 * 0.45."""
+    found = mean_interval([1, 2, 3, 4, 5], test_to_train=0.25)
+    half = 2.7764451051977987 * (2.5 * 0.45) ** 0.5  # the t quantile for 4 degrees of freedom
+    assert found.mean == 3
+    assert found.high - found.mean == pytest.approx(half)
+    assert found.mean - found.low == pytest.approx(half)
+    with pytest.raises(ValueError, match="test_to_train"):
+        mean_interval([1, 2, 3], test_to_train=-1)
+
+
+def test_it_keeps_its_coverage_where_the_plain_interval_does_not():
+    """One pool of 50 items, 10 random splits of 40 to 10, the mean of the test items: the truth is 0."""
+    rng = np.random.default_rng(0)
+    covered = {0.0: 0, 0.25: 0}
+    for _ in range(300):
+        pool = rng.normal(size=50)
+        means = [rng.permutation(pool)[:10].mean() - 0.0 for _ in range(10)]
+        for ratio in covered:
+            found = mean_interval(means, test_to_train=ratio)
+            covered[ratio] += found.low <= 0 <= found.high
+    assert covered[0.25] / 300 >= 0.93 > covered[0.0] / 300
+
+
+def test_values_that_are_all_the_same_have_an_interval_of_no_width():
+    assert mean_interval([0.5, 0.5, 0.5]) == Interval(0.5, 0.5, 0.5)
+    assert bootstrap_interval([1, 0, 1], [1, 0, 1]) == Interval(0.0, 0.0, 0.0)

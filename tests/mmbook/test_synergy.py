@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mmbook.datasets.base import Dataset, split_items, split_units
-from mmbook.datasets.synergy import Information, noisy_views, noisy_views_ceilings, oracle, synergy, xor
+from mmbook.worlds.synergy import Information, noisy_views, noisy_views_ceilings, oracle, synergy, xor
 
 COUNT = 20_000
 MIXED = Information(redundant=0.3, unique_a=0.2, unique_b=0.1, synergy=0.25)

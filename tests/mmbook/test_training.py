@@ -91,3 +91,81 @@ def test_faults_are_named():
 
 def test_accuracy_counts():
     assert accuracy(torch.eye(4), torch.tensor([0, 1, 2, 0])) == 0.75
+
+
+class Watched(nn.Module):
+    """Notes which items it sees, and in which mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(2))
+        self.seen: list[list[int]] = []
+        self.modes: list[bool] = []
+
+    def forward(self, number: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            self.seen.append(number[:, 0].long().tolist())
+            self.modes.append(self.training)
+        return number * self.weight
+
+
+def watched(epochs: int = 2, **options) -> Watched:
+    model = Watched()
+    part = ({"number": torch.arange(20.0).unsqueeze(1).expand(-1, 2)}, torch.zeros(20, dtype=torch.long))
+    fit(model, part, part, seed=3, epochs=epochs, batch_size=8, **options)
+    return model
+
+
+def test_each_epoch_sees_every_item_once_in_another_order():
+    model = watched()
+    assert [len(batch) for batch in model.seen] == [8, 8, 4] * 2
+    first, second = sum(model.seen[:3], []), sum(model.seen[3:], [])
+    assert sorted(first) == sorted(second) == list(range(20))
+    assert first != second
+    assert list(range(20)) not in (first, second)
+
+
+def test_training_is_done_in_training_mode_in_each_epoch():
+    assert watched().modes == [True] * 6
+
+
+@pytest.mark.parametrize(("patience", "epochs"), [(1, 4), (3, 9), (50, 9)])
+def test_patience_counts_epochs_without_a_better_validation_loss(patience, epochs):
+    """The losses fall until epoch 2, rise once, fall to a new best in epoch 5 and then only rise."""
+    losses = iter([0.9, 0.8, 0.7, 0.75, 0.71, 0.6, 0.7, 0.7, 0.7])
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return logits.square().mean() if logits.requires_grad else torch.tensor(next(losses))
+
+    model = Watched()
+    part = ({"number": torch.ones(4, 2)}, torch.zeros(4, dtype=torch.long))
+    history = fit(model, part, part, seed=0, epochs=9, batch_size=4, patience=patience, loss=loss)
+    assert len(history.validation_loss) == epochs
+    assert history.best == (2 if patience == 1 else 5)
+
+
+def test_the_epoch_that_is_kept_is_the_best_not_the_last():
+    losses = iter([0.5, 0.9, 0.9])
+    weights = []
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        if logits.requires_grad:
+            return (logits - 1).square().mean()
+        weights.append(model.weight.detach().clone())
+        return torch.tensor(next(losses))
+
+    model = Watched()
+    part = ({"number": torch.ones(4, 2)}, torch.zeros(4, dtype=torch.long))
+    fit(model, part, part, seed=0, epochs=3, batch_size=4, loss=loss, learning_rate=0.1)
+    assert torch.equal(model.weight, weights[0])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_weight_decay_reaches_the_optimizer():
+    one, two = watched(epochs=5, weight_decay=0.0), watched(epochs=5, weight_decay=10.0)
+    assert two.weight.abs().sum() < one.weight.abs().sum()
+
+
+def test_prediction_turns_dropout_off():
+    model = nn.Dropout(0.5)
+    assert torch.equal(predict(model.train(), {"input": torch.ones(100)}), torch.ones(100))

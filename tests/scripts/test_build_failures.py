@@ -13,22 +13,36 @@ import psutil
 import pytest
 from scripts.tinybook import TinyBook, chapter, config, markdown, notebook
 
+from bookkit.build import execute
+
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 DISPLAY = "from IPython.display import publish_display_data\n"
 
 CHAPTERS = {
-    "good": chapter("good", "print('well')"),
-    "raises": chapter("raises", "x = 1", "x = {}\nprint(x['colour'])", "trace('went on')", budget=70),
+    "good": chapter("good", "print('well')", "import time\ntime.sleep(1.2)", budget=1),  # sleeping costs nothing
+    "raises": chapter(
+        "raises",
+        markdown("Found {glue}`number`."),
+        "x = 1",
+        "x = {}\nprint(x['colour'])",
+        "trace('went on')",
+        budget=70,
+    ),
     "dies": chapter("dies", "import os\nos._exit(3)"),
     "hangs": chapter("hangs", "import time\ntime.sleep(60)"),
+    "burns": chapter("burns", "while True: pass"),
     "claims": chapter("claims", "from mmbook.claims import claim\nclaim('pigs fly', holds=False)\nclaim('pigs walk')"),
     "asserts": chapter(
         "asserts", "from mmbook.claims import claim\nclaim('pigs swim')\nassert 1 == 2, 'pigs do not dance'"
     ),
-    "slow": chapter("slow", "import time\ntime.sleep(1.2)", budget=1),
+    "slow": chapter(
+        "slow", "import time\nend = time.process_time() + 1.6\nwhile time.process_time() < end: pass", budget=1
+    ),
     "picture": chapter("picture", f"{DISPLAY}publish_display_data({{'image/png': '{PNG}', 'text/plain': 'x'}})"),
     "html": chapter("html", f"{DISPLAY}publish_display_data({{'text/html': '<img src=\"a.png\">'}})"),
-    "text": chapter("text", markdown("A picture: ![](a.png)")),
+    "widget": chapter("widget", f"{DISPLAY}publish_display_data({{'application/json': {{}}}})"),
+    "text": chapter("text", markdown('<div><img src="gone.png" alt="a rising line"></div>')),
+    "gpu": chapter("gpu", "print('fast')", gpu=True),
 }
 
 
@@ -41,15 +55,17 @@ class Run:
     rendered: bool
     claims: list[str]
     times: dict[str, dict[str, float]]
+    pages: dict[str, str]
 
 
 def run(book: TinyBook, *arguments: str) -> Run:
-    """The command in this process, so that the time limit can be made short."""
+    """The command in this process, so that the time limits can be made short."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = build_book.main(["--root", str(book.root), *arguments])
     claims = [c["statement"] for c in book.record("claims")]
-    return Run(code, out.getvalue(), err.getvalue(), book.events(), book.rendered, claims, book.record("times"))
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (book.root / "_build/html/book").glob("*.html")}
+    return Run(code, out.getvalue(), err.getvalue(), book.events(), book.rendered, claims, book.record("times"), pages)
 
 
 def kernels() -> int:
@@ -66,15 +82,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     book = TinyBook(tmp_path_factory.mktemp("faults") / "book")
     for name, page in CHAPTERS.items():
         book.page(f"{name}.ipynb", page)
-    book.page("figure.md", "# Figure\n\n```{figure} a.png\n:name: fig-a\n\nA caption.\n```\n")
+    book.page("figure.md", "# Figure\n\n```{image} a.png\n```\n")
+    book.page("old.rst", "Old\n===\n\n.. image:: a.png\n")
+    book.page("shown.md", "# Shown\n\n```{build-figure} raises#bars\n```\n")
+    book.write("book/a.png", "")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build_book, "CELL_TIMEOUT", 12)
+        patch.setattr(execute, "CELL", 3)
+        patch.setattr(execute, "STALL", 8)
         patch.setenv("TINY_TRACE", str(book.trace))
         patch.setenv("MMBOOK_SEED", "11")
         patch.setenv("MMBOOK_WORKERS", "3")
         before = kernels()
-        told = {"first": run(book), "second": run(book, "--only", "raises", "claims", "text", "good", "slow")}
+        told = {"first": run(book)}
         told["first"].times["kernels left"] = {"count": kernels() - before}
+        told["second"] = run(book, "--only", "raises", "claims", "text", "good", "slow", "--strict")
         for name in [n for n in CHAPTERS if n not in ("good", "raises")]:
             (book.root / f"book/{name}.ipynb").unlink()
         book.set_pages(["book/intro", "book/good", "book/raises"])
@@ -93,16 +114,16 @@ def paragraph(text: str, name: str) -> str:
 
 
 class TestFirstRun:
-    def test_exit_code_and_no_site(self, runs):
+    def test_exit_code_and_the_reasons_last(self, runs):
         assert runs["first"].code == 1
-        assert not runs["first"].rendered
+        assert runs["first"].err.startswith("build_book: the build failed")
 
     def test_a_failing_cell_names_chapter_cell_seed_and_shows_the_traceback(self, runs):
         told = runs["first"].err
-        cell = CHAPTERS["raises"]["cells"][4]
+        cell = CHAPTERS["raises"]["cells"][5]
         text = told[told.index("book/raises") :]
         head = text.splitlines()[0]
-        assert "cell 5" in head
+        assert "cell 6" in head
         assert cell["id"] in head
         assert "MMBOOK_SEED=11" in head
         assert "print(x['colour'])" in text
@@ -113,7 +134,7 @@ class TestFirstRun:
         assert "went on" not in runs["first"].events
 
     def test_the_other_chapters_go_on(self, runs):
-        assert set(CHAPTERS) <= set(runs["first"].events)
+        assert set(CHAPTERS) - {"gpu"} <= set(runs["first"].events)
         assert "executed book/good" in runs["first"].out
 
     def test_a_kernel_that_dies(self, runs):
@@ -123,8 +144,16 @@ class TestFirstRun:
     def test_a_cell_that_hangs(self, runs):
         told = paragraph(runs["first"].err, "hangs")
         assert "cell 4" in told
-        assert re.search(r"timed? ?out", told, re.IGNORECASE)
-        assert "12 seconds" in told
+        assert "no progress for 8 seconds" in told
+
+    def test_a_cell_that_burns_processor_time(self, runs):
+        told = paragraph(runs["first"].err, "burns")
+        assert "cell 4" in told
+        assert "more than 3 processor seconds" in told
+
+    def test_a_chapter_that_wants_a_gpu(self, runs):
+        assert "--scheduler" in paragraph(runs["first"].err, "gpu")
+        assert "gpu" not in runs["first"].events
 
     def test_a_claim_that_fails_without_an_error(self, runs):
         told = paragraph(runs["first"].err, "claims")
@@ -139,14 +168,22 @@ class TestFirstRun:
     def test_claims_that_fail_are_on_record(self, runs):
         assert runs["first"].claims == ["pigs fly", "pigs walk"]
 
-    def test_a_budget(self, runs):
-        told = paragraph(runs["first"].err, "slow")
-        assert "budget" in told
-        assert "1 s" in told
+    def test_over_budget_is_a_warning_in_processor_seconds(self, runs):
+        (line,) = [line for line in runs["first"].out.splitlines() if "budget" in line and "book/slow" in line]
+        assert line.startswith("warning: ")
+        assert "its budget is 1" in line
+        assert "book/slow" not in runs["first"].err
 
-    @pytest.mark.parametrize("name", ["picture", "html", "text", "figure"])
+    @pytest.mark.parametrize("name", ["picture", "html", "figure", "old"])
     def test_a_picture_without_alternative_text(self, runs, name):
         assert "without alt text" in paragraph(runs["first"].err, name)
+
+    @pytest.mark.parametrize(("name", "picture"), [("text", "gone.png"), ("html", "a.png")])
+    def test_a_picture_that_is_not_on_the_site(self, runs, name, picture):
+        assert f"picture {picture} is not on the site" in runs["first"].err.split(f"book/{name}: ", 1)[1]
+
+    def test_an_output_that_no_page_can_show(self, runs):
+        assert "application/json" in paragraph(runs["first"].err, "widget")
 
     def test_good_pages_are_not_accused(self, runs):
         assert "book/good" not in runs["first"].err
@@ -160,21 +197,48 @@ class TestFirstRun:
             assert name not in runs["first"].err, name
 
 
+class TestSiteOfAFailedBuild:
+    def test_the_rest_of_the_site_is_whole(self, runs):
+        pages = runs["first"].pages
+        assert {*CHAPTERS, "intro", "figure", "old"} <= set(pages)
+        assert "well" in pages["good"]
+
+    @pytest.mark.parametrize("name", ["raises", "dies", "hangs", "burns", "asserts", "gpu"])
+    def test_a_failed_chapter_stands_there_without_outputs_under_a_banner(self, runs, name):
+        page = runs["first"].pages[name]
+        assert "<strong>failed</strong>" in page
+        assert f"Prose of {name}." in page
+        assert 'class="cell_output' not in page
+
+    def test_what_needs_its_results_says_not_built(self, runs):
+        assert "Found (not built)." in runs["first"].pages["raises"]
+        assert "not built" in runs["first"].pages["shown"]
+        assert "WARNING" not in runs["first"].err
+
+    def test_good_chapters_have_no_banner(self, runs):
+        assert "<strong>failed</strong>" not in runs["first"].pages["good"]
+
+
 class TestSecondRun:
     def test_fails_again(self, runs):
         second = runs["second"]
         assert second.code == 1
         assert "KeyError" in second.err
         assert "pigs fly" in second.err
-        assert "without alt text" in paragraph(second.err, "text")
-        assert not second.rendered
+        assert "gone.png" in paragraph(second.err, "text")
 
-    def test_executes_only_the_failed_one_and_the_slow_one(self, runs):
-        assert sorted(runs["second"].events) == ["raises", "slow"]  # a time over the budget is measured again
+    def test_strict_fails_at_one_and_a_half_times_the_budget(self, runs):
+        assert "its budget is 1" in paragraph(runs["second"].err, "slow")
+
+    def test_executes_only_the_failed_one(self, runs):
+        assert runs["second"].events == ["raises"]
 
     def test_nothing_that_stands_is_forgotten(self, runs):
         assert runs["second"].times["good"]["cached"] is True
         assert "raises" not in runs["second"].times
+
+    def test_chapters_that_were_left_out_are_named(self, runs):
+        assert "not executed yet, so without outputs on the site: book/dies" in runs["second"].err
 
 
 class TestMended:
@@ -184,6 +248,7 @@ class TestMended:
         assert mended.rendered
         assert mended.events == ["raises", "went on"]
         assert set(mended.times) == {"good", "raises"}
+        assert "<strong>failed</strong>" not in mended.pages["raises"]
 
 
 SHAKY = """
@@ -200,7 +265,10 @@ def test_a_failed_run_outweighs_an_older_record(tmp_path):
     book.page("shaky.ipynb", chapter("shaky", SHAKY))
     book.page("never.ipynb", chapter("never"))
     first = book.build("--only", "shaky")
-    assert first.returncode == 0, first.stderr
+    assert first.returncode == 1
+    assert "book/never" in first.stderr
+    assert "book/shaky" not in first.stderr
+    assert "was <strong>not run</strong>" in book.html("never")
     assert sum("placeholder" in line for line in first.stdout.splitlines()) == 1
     book.trace.with_name(f"{book.trace.name}.broken").touch()
     assert book.build("--only", "shaky", "--no-cache").returncode == 1
@@ -277,9 +345,26 @@ class TestUsage:
         book.page("sly.md", f"---\nkernelspec: {{name: python3}}\n---\n# Sly\n\n{fence}{{code-cell}}\n1\n{fence}\n")
         assert "sly.md" in expect_line(capsys, 2, ["--root", str(book.root)])
 
-    def test_a_page_in_another_format(self, book, capsys):
-        book.page("old.rst", "Old\n===\n\n.. image:: a.png\n")
-        assert "old.rst" in expect_line(capsys, 2, ["--root", str(book.root)])
+    @pytest.mark.parametrize(
+        ("change", "cure"),
+        [
+            (lambda page: page["cells"][1].pop("id"), "cell 2 has no id; open the notebook in Jupyter"),
+            (lambda page: page["cells"][1].pop("outputs"), "cell 2: 'outputs' is a required property"),
+            (lambda page: page["cells"][1].update(outputs=[{"output_type": "stream"}]), "cell 2: "),
+            (lambda page: page["metadata"].update(kernelspec=None), "metadata/kernelspec: "),
+            (lambda page: page["metadata"]["kernelspec"].update(name="conda-env-x"), "'conda-env-x'.* to python3"),
+            (
+                lambda page: page["cells"][0].update(attachments={"a.png": {"image/png": PNG}}),
+                "cell 1 .*pasted picture",
+            ),
+        ],
+        ids=["id", "no outputs", "half an output", "no kernel", "another kernel", "attachment"],
+    )
+    def test_a_notebook_that_breaks_the_format_is_one_line(self, book, capsys, change, cure):
+        page = notebook(markdown("# One"), "x = 1")
+        change(page)
+        book.page("one.ipynb", page)
+        assert re.search(cure, expect_line(capsys, 2, ["--root", str(book.root)]))
 
     def test_a_broken_configuration(self, book, capsys):
         book.write("_config.yml", "title: [")

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripts.tinybook import code, markdown, notebook, setup_cell
 
-from bookkit.keys import Helpers, page_key
+from bookkit.build.keys import Helpers, page_key
 
 PACKAGE = {
     "__init__.py": "",
@@ -24,9 +24,19 @@ PACKAGE = {
     "deep/__init__.py": "from mmbook.deep.inner import Z\n",
     "deep/inner.py": "Z = 1\n",
     "deep/other.py": "from . import inner\nfrom ..leaf import X\n",
-    "datasets/__init__.py": "from mmbook.datasets.toys import load\n",
-    "datasets/toys.py": "def load(): ...\n",
-    "datasets/files/toys/toys.bin": "data\n",
+    "datasets/__init__.py": "",
+    "datasets/store.py": "S = 1\n",
+    "datasets/toys/__init__.py": "from mmbook.datasets import store\n",
+    "datasets/toys/card.toml": "name = 'toys'\n",
+    "datasets/toys/files/toys.bin": "data\n",
+    "datasets/other/__init__.py": "",
+    "datasets/other/files/other.bin": "data\n",
+    "worlds/__init__.py": "",
+    "worlds/drawn.py": "",
+    "worlds/drawn.toml": "name = 'drawn'\n",
+    "models/__init__.py": "",
+    "models/small/__init__.py": "",
+    "models/small/weights.safetensors": "w\n",
 }
 
 
@@ -64,6 +74,34 @@ class TestPage:
         other["cells"][1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "1"}]
         assert page_key(page, Helpers(root), "0") == page_key(other, Helpers(root), "0")
 
+    def test_tags_that_change_the_execution_change_the_key_and_no_others(self, root):
+        keys = {}
+        for tag in ("raises-exception", "skip-execution", "hide-input", "solution"):
+            page = notebook("x = 1")
+            page["cells"][0]["metadata"] = {"tags": [tag], "executionInfo": {"user": "me"}, "id": "q"}
+            keys[tag] = page_key(page, Helpers(root), "0")
+        assert keys["hide-input"] == keys["solution"]
+        assert len({keys["raises-exception"], keys["skip-execution"], keys["hide-input"]}) == 3
+
+    @pytest.mark.parametrize("kernelspec", [None, {}, {"display_name": "Python 3 (ipykernel)", "name": "python3"}])
+    def test_odd_kernels_are_no_obstacle(self, root, kernelspec):
+        page = notebook("x = 1")
+        page["metadata"]["kernelspec"] = kernelspec
+        assert page_key(page, Helpers(root), "0")
+
+    def test_comments_in_the_requirements_keep_the_key(self, root):
+        before = key(root, "x = 1")
+        (root / "requirements.txt").write_text("# why\n\ntorch==1  # the core\n")
+        assert key(root, "x = 1") == before
+        (root / "requirements.txt").write_text("torch==2\n")
+        assert key(root, "x = 1") != before
+
+    def test_another_address_in_the_managed_cells_keeps_the_key(self, root):
+        page, other = notebook(setup_cell(), "x = 1"), notebook(setup_cell(), "x = 1")
+        other["cells"][0]["source"] = other["cells"][0]["source"].replace("example.org", "elsewhere.org")
+        assert page != other
+        assert page_key(page, Helpers(root), "0") == page_key(other, Helpers(root), "0")
+
     def test_source_as_list_or_string_is_the_same(self, root):
         page, other = notebook("x = 1\ny = 2"), notebook("x = 1\ny = 2")
         other["cells"][0]["source"] = ["x = 1\n", "y = 2"]
@@ -83,9 +121,6 @@ class TestPage:
         page, other = notebook("x = 1"), notebook("x = 1")
         other["metadata"]["kernelspec"]["name"] = "ir"
         assert page_key(page, Helpers(root), "0") != page_key(other, Helpers(root), "0")
-
-    def test_requirements_change_the_key(self, root):
-        assert changes(root, "requirements.txt", "x = 1")
 
     def test_works_without_package_and_requirements(self, tmp_path):
         assert key(tmp_path, "import mmbook.leaf") != key(tmp_path, "import mmbook")
@@ -110,9 +145,12 @@ class TestReach:
             ("deep/inner.py", "from mmbook import deep"),
             ("deep/inner.py", "import mmbook.deep.other"),
             ("__init__.py", "import mmbook.lonely"),
-            ("datasets/toys.py", "from mmbook.datasets import load"),
-            ("datasets/files/toys/toys.bin", "from mmbook.datasets import load"),
-            ("datasets/files/toys/toys.bin", "from mmbook.datasets.toys import load"),
+            ("datasets/store.py", "from mmbook.datasets.toys import load"),
+            ("datasets/toys/files/toys.bin", "from mmbook.datasets import toys"),
+            ("datasets/toys/files/toys.bin", "from mmbook.datasets.toys import load"),
+            ("datasets/toys/card.toml", "from mmbook.datasets.toys import load"),
+            ("worlds/drawn.toml", "from mmbook.worlds import drawn"),
+            ("models/small/weights.safetensors", "from mmbook.models.small import load"),
         ],
     )
     def test_an_edit_of_a_reachable_file_changes_the_key(self, root, file, cell):
@@ -127,7 +165,10 @@ class TestReach:
             ("lonely.py", "import mmbook.deep.other, mmbook.lazy, mmbook.direct"),
             ("deep/other.py", "import mmbook.deep"),
             ("deep/inner.py", "from mmbook import leaf"),
-            ("datasets/files/toys/toys.bin", "from mmbook import leaf"),
+            ("datasets/toys/files/toys.bin", "from mmbook import leaf"),
+            ("datasets/other/files/other.bin", "from mmbook.datasets.toys import load"),
+            ("worlds/drawn.toml", "import mmbook.worlds"),
+            ("models/small/weights.safetensors", "import mmbook.models"),
             ("lonely.py", "%matplotlib inline\nfrom mmbook import leaf"),
         ],
     )
@@ -156,9 +197,9 @@ class TestReach:
 
     @pytest.mark.parametrize("name", ["toys.csv", "a/b.png", "weights.safetensors"])
     def test_a_new_data_file_changes_the_key_of_those_who_load(self, root, name):
-        loads, other = "import mmbook.datasets", "import mmbook.leaf"
+        loads, other = "import mmbook.datasets.toys", "import mmbook.datasets.other"
         before = key(root, loads), key(root, other)
-        make(root, {f"datasets/files/{name}": "1"})
+        make(root, {f"datasets/toys/files/{name}": "1"})
         assert key(root, loads) != before[0]
         assert key(root, other) == before[1]
 

@@ -11,27 +11,27 @@ import prepare_data
 import pytest
 from PIL import Image
 
-from bookkit.prepare import PREPARERS, espeak, shipped, voices
-from bookkit.prepare.packages import DebPackage, NpmPackage, PackageError, PipWheel
+from bookkit.data import PREPARERS, espeak, shipped, voices
+from bookkit.data.packages import DebPackage, NpmPackage, PackageError, PipWheel
 
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """A shipped data set 'toy' and a rebuild of it."""
-    monkeypatch.setattr(shipped, "FILES", tmp_path / "files")
+    monkeypatch.setattr(shipped, "DATASETS", tmp_path / "datasets")
     built = tmp_path / "built"
-    for folder in (built, tmp_path / "files/toy"):
+    for folder in (built, tmp_path / "datasets/toy/files"):
         folder.mkdir(parents=True)
     Image.fromarray(np.full((8, 8, 3), 100, dtype=np.uint8)).save(built / "a.png")
     pd.DataFrame({"x": [1, 2]}).to_parquet(built / "b.parquet")
-    (built / "card.json").write_text("{}")
+    (built / "c.json").write_text("{}")
     shipped.install(built, "toy")
-    return built, tmp_path / "files"
+    return built, tmp_path / "datasets/toy"
 
 
 def test_install_lists_every_file_and_compare_is_content(files):
     built, target = files
-    assert set(json.loads((target / "checksums.json").read_text())) == {"toy/a.png", "toy/b.parquet", "toy/card.json"}
+    assert set(json.loads((target / "checksums.json").read_text())) == {"a.png", "b.parquet", "c.json"}
     assert shipped.compare(built, "toy") == []
 
 
@@ -42,7 +42,7 @@ def test_another_writer_of_the_same_content_is_no_difference(files):
     assert shipped.compare(built, "toy") == []
 
 
-@pytest.mark.parametrize("name", ["a.png", "b.parquet", "card.json"])
+@pytest.mark.parametrize("name", ["a.png", "b.parquet", "c.json"])
 def test_other_content_is_a_difference(files, name):
     built, _ = files
     Image.fromarray(np.full((8, 8, 3), 130, dtype=np.uint8)).save(built / "other.png")
@@ -56,10 +56,10 @@ def test_other_content_is_a_difference(files, name):
 
 def test_a_damaged_or_missing_shipped_file_is_named(files):
     built, target = files
-    (target / "toy/card.json").write_text("[]")
-    (target / "toy/a.png").unlink()
+    (target / "files/c.json").write_text("[]")
+    (target / "files/a.png").unlink()
     lines = "\n".join(shipped.compare(built, "toy"))
-    assert "card.json: differs from checksums.json" in lines
+    assert "c.json: differs from checksums.json" in lines
     assert "a.png: missing" in lines
 
 

@@ -14,9 +14,11 @@ import generate_stubs
 import nbformat
 import pytest
 
-from bookkit import apply, stub, templates
+from bookkit.build.book import Chapter
+from bookkit.course.config import Repository, read_config
+from bookkit.course.toc import Page
 from bookkit.errors import BookError
-from bookkit.toc import Page
+from bookkit.stubs import apply, skeletons, stub
 
 SCRIPT = Path(generate_stubs.__file__)
 PAGES = {"foundations__first": "What is it?", "fusion__second": "Early fusion", "loose": None}
@@ -61,13 +63,24 @@ def test_a_stub_opens_with_the_title_of_the_map_and_then_the_managed_cells(stubs
 
 
 def test_a_stub_costs_the_build_nothing(stubs):
-    """No code but the setup cell, and that one is the same in every page, so one cache record serves all."""
-    code = [[c for c in stubs.read(p)["cells"] if c["cell_type"] == "code"] for p in stubs.notebooks()]
-    assert all(len(cells) == 1 for cells in code)
-    assert len({source(cells[0]) for cells in code}) == 1
+    """Its code cells hold comments alone, so that no kernel is started and nothing runs by accident."""
+    for path in stubs.notebooks():
+        assert Chapter(path, stubs.read(path), "key").idle, path
+    stubs.edit("loose.ipynb", lambda d: d["cells"][-3].update(source=["x = 1"], cell_type="code"))
+    assert not Chapter("loose", stubs.read("loose.ipynb"), "key").idle
 
 
-@pytest.mark.parametrize("template", templates.SKELETONS)
+def test_a_stub_gives_its_author_cells_with_the_right_tags(stubs):
+    code = {
+        c["id"].rpartition("-")[0]: c for c in stubs.read("fusion/second.ipynb")["cells"] if c["cell_type"] == "code"
+    }
+    assert code["imports"]["metadata"]["tags"] == ["hide-input"]
+    assert code["solution-1"]["metadata"]["tags"] == ["solution", "hide-cell"]
+    assert "claim(" in source(code["claims-code"])
+    assert {"data-code", "model", "experiment-code"} <= set(code)
+
+
+@pytest.mark.parametrize("template", skeletons.SKELETONS)
 def test_every_template_gives_a_valid_stub(book, template):
     book.toc(f"root: intro\nmeta: {{template: {template}}}\n")
     assert book.run().code == 0
@@ -75,12 +88,13 @@ def test_every_template_gives_a_valid_stub(book, template):
     nbformat.validate(data, relax_add_props=False)
     assert data["metadata"]["mmbook"]["template"] == template
     words = "\n".join(source(cell) for cell in data["cells"])
-    assert all(text in words for _, text in templates.SKELETONS[template])
+    assert all(piece.text in words for piece in skeletons.SKELETONS[template])
+    assert "[[" not in words
 
 
 @pytest.mark.parametrize("slot", ["a slot", "x" * 60, "title"], ids=["space", "too long", "twice"])
 def test_a_skeleton_that_would_give_an_invalid_notebook_is_refused(book, monkeypatch, slot):
-    monkeypatch.setitem(templates.SKELETONS, "fusion", [(slot, "Words.")])
+    monkeypatch.setitem(skeletons.SKELETONS, "fusion", (skeletons.Piece(slot, "markdown", "Words."),))
     book.pages(fine=None, fusion__a=None)
     before = book.snapshot()
     result = book.run()
@@ -111,7 +125,7 @@ def test_the_parts_of_the_course_have_skeletons_of_their_own():
         "practice",
         "reference",
     ]
-    assert len({json.dumps(templates.SKELETONS[name]) for name in [*course, "chapter"]}) == len(course) + 1
+    assert len({skeletons.SKELETONS[name] for name in [*course, "chapter"]}) == len(course) + 1
 
 
 def test_a_stub_has_the_bytes_that_nbformat_writes(stubs, tmp_path):
@@ -125,7 +139,7 @@ def test_a_stub_has_the_bytes_that_nbformat_writes(stubs, tmp_path):
 def test_the_fast_writer_equals_json_dumps(title):
     """``to_text`` puts cached pieces together; the result must be that of the plain way."""
     for meta in ({}, {"template": "fusion"}):
-        data = stub.render(Page("part/page", "/", title, meta=meta), stub.Repository(), {"z": {"cells": []}, "id": ""})
+        data = stub.render(Page("part/page", "/", title, meta=meta), Repository(), {"z": {"cells": []}, "id": ""})
         plain = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
         assert stub.to_text(data) == plain
         assert stub.to_text(json.loads(plain)) == plain
@@ -140,10 +154,10 @@ def test_the_badge_quotes_odd_names_and_knows_the_folder_and_the_branch(book):
     book.write(
         "_config.yml", "repository: {url: 'https://github.com/first/book.git/', branch: dev/x, path_to_book: /sub/dir/}"
     )
-    book.toc('root: "a b/ü#?"\n')
+    book.toc('root: "a b/ü#%"\n')
     book.run()
-    cells = slots(book.read("a b/ü#?.ipynb"))
-    assert "github/first/book/blob/dev/x/sub/dir/a%20b/%C3%BC%23%3F.ipynb)" in source(cells["badge"])
+    cells = slots(book.read("a b/ü#%.ipynb"))
+    assert "github/first/book/blob/dev/x/sub/dir/a%20b/%C3%BC%23%25.ipynb)" in source(cells["badge"])
     assert "@dev/x" in source(cells["setup"])
 
 
@@ -175,9 +189,9 @@ def test_without_an_address_the_placeholder_stands_in(book):
         book.pages(a=None)
         assert book.run().code == 0
         assert "github/OWNER/multimodal-learning/blob/main/a.ipynb" in source(slots(book.read("a.ipynb"))["badge"])
-        assert stub.read_repository(book.root)[0].is_placeholder
+        assert read_config(book.root).repository.is_placeholder
     book.config()
-    assert not stub.read_repository(book.root)[0].is_placeholder
+    assert not read_config(book.root).repository.is_placeholder
 
 
 # --- the same bytes, always ---
@@ -250,7 +264,7 @@ def test_an_untouched_stub_follows_its_template(stubs):
 
 
 def test_an_untouched_stub_follows_a_changed_skeleton(stubs, monkeypatch):
-    monkeypatch.setitem(templates.SKELETONS, "fusion", [("question", "Something else.")])
+    monkeypatch.setitem(skeletons.SKELETONS, "fusion", (skeletons.Piece("question", "markdown", "Something else."),))
     assert stubs.plan()["refresh"] == ["fusion/second.ipynb"]
     stubs.run()
     assert source(stubs.read("fusion/second.ipynb")["cells"][-1]) == "Something else."
@@ -329,7 +343,7 @@ def test_check_fails_for_each_kind_of_finding(stubs):
     assert code(**{**PAGES, "loose": "Other"}) == 1  # title
     stubs.write("loose.md", "# Loose\n")
     assert code(**PAGES) == 1  # problem: two files for one page
-    assert stubs.plan()["problems"][0]["where"] == "/chapters/2/"
+    assert stubs.plan()["problems"][0]["where"] == "_toc.yml line 8"
 
 
 def test_the_plan_as_json_has_its_six_keys_and_relative_paths(stubs):
@@ -737,4 +751,5 @@ def test_an_excluded_file_is_no_page_of_a_glob(book):
     book.toc("root: intro\nentries:\n- glob: s/*\n")
     assert book.plan() == EMPTY_PLAN
     book.toc("root: intro\nentries:\n- glob: s/draft*\n")
-    assert book.run().code == 2
+    assert book.plan()["problems"] == [{"where": "_toc.yml line 3", "what": "glob 's/draft*' matches no file"}]
+    assert (book.run().code, book.run("--check").code) == (0, 1)

@@ -140,7 +140,7 @@ def assert_whole(now: dict[str, bytes], before: dict[str, bytes], after: dict[st
 def test_killed_at_any_write_every_notebook_is_whole_and_the_next_run_ends_the_work(
     new_book, undisturbed, monkeypatch, after, many
 ):
-    from bookkit import apply
+    from bookkit.stubs import apply
 
     if many:  # the way of large runs: one sync for all
         monkeypatch.setattr(apply, "FEW", 0)
@@ -213,7 +213,7 @@ def test_a_disk_that_fills_up_while_writing_leaves_everything_as_it_was(new_book
 
 
 def test_everything_is_on_disk_before_the_first_file_takes_its_place(book, monkeypatch):
-    from bookkit import apply
+    from bookkit.stubs import apply
 
     for few in (64, 0):
         events: list[str] = []

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 
 NAMES = ["a", "b", "c", "d", "x/a", "x/b", "y/a", "y/b"]
 TITLES = [None, "Alpha", "Beta", "Gamma", "*Delta* one"]
+NOISE = {"colab", "executionInfo", "outputId"}
 FLAGS = ["--rename", "--retitle", "--prune"]
 names, titles, numbers = st.sampled_from(NAMES), st.sampled_from(TITLES), st.integers(0, 99)
 
@@ -32,25 +33,55 @@ def humanised(name: str) -> str:
 
 
 def bare(title: str) -> str:
-    return title.replace("*", "")
+    return title.replace("\\", "").replace("*", "")
+
+
+def escaped(title: str) -> str:
+    """A title of these books as Markdown."""
+    return title.replace("*", "\\*")
+
+
+SLOT = re.compile(r"(badge|setup)-[0-9a-f]{8}x*")
+KINDS = {"badge": "markdown", "setup": "code"}
+
+
+def slot(cell: dict[str, Any]) -> str | None:
+    """The slot of a managed cell: its id is the slot's own, and no author typed into it."""
+    found = SLOT.fullmatch(cell["id"])
+    typed = "word" in "".join(cell["source"])
+    return found[1] if found and not typed and cell["cell_type"] == KINDS[found[1]] else None
+
+
+def held(data: dict[str, Any]) -> set[str]:
+    """Slots whose marked cell an author typed into: it is theirs."""
+    cells = [c for c in data["cells"] if "mmbook" in c["metadata"] and not slot(c)]
+    return {c["metadata"]["mmbook"]["managed"] for c in cells if SLOT.fullmatch(c["id"])}
 
 
 def own(data: dict[str, Any]) -> list[dict[str, Any]]:
     """The author's cells, sources joined: what must never be lost."""
-    cells = [c for c in data["cells"] if not isinstance(c["metadata"].get("mmbook"), dict)]
-    return [{**c, "source": "".join(c["source"])} for c in cells]
+    return [{**c, "source": "".join(c["source"])} for c in data["cells"] if not slot(c)]
+
+
+def written(cells: list[dict[str, Any]], tags: bool = True) -> list[tuple[Any, ...]]:
+    """What of these cells an author can have written."""
+    return [(c["cell_type"], c["source"], c.get("outputs"), tags and c["metadata"]) for c in cells]
+
+
+def quiet(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cells without what editors put into their metadata."""
+    return [{**c, "metadata": {k: v for k, v in c["metadata"].items() if k not in NOISE}} for c in cells]
 
 
 def managed(data: dict[str, Any]) -> dict[str, str]:
-    cells = [c for c in data["cells"] if isinstance(c["metadata"].get("mmbook"), dict)]
-    return {c["metadata"]["mmbook"]["managed"]: "".join(c["source"]) for c in cells}
+    return {name: "".join(c["source"]) for c in data["cells"] if (name := slot(c))}
 
 
 def heading(data: dict[str, Any]) -> tuple[int, str] | None:
-    """Which of its own cells holds the H1, and what that says. In these books an H1 is a cell's first line."""
+    """Which of its own cells holds the H1, and what that shows. In these books an H1 is a cell's first line."""
     for index, cell in enumerate(own(data)):
         if cell["cell_type"] == "markdown" and cell["source"].startswith("# "):
-            return index, cell["source"].split("\n")[0][2:]
+            return index, cell["source"].split("\n")[0][2:].replace("\\", "")
     return None
 
 
@@ -157,6 +188,47 @@ class Authors(RuleBasedStateMachine):
     def delete_the_managed_cells(self, at) -> None:
         self.edit(at, lambda d: d.update(cells=[c for c in d["cells"] if "mmbook" not in c["metadata"]]))
 
+    @rule(at=numbers, which=numbers, to=numbers, mine=st.booleans())
+    def copy_a_managed_cell(self, at, which, to, mine) -> None:
+        """As Jupyter does: the copy has a new id and keeps the mark; then its author may type into it."""
+
+        def change(data) -> None:
+            found = [c for c in data["cells"] if "mmbook" in c["metadata"]]
+            if found:
+                made = copy.deepcopy(found[which % len(found)])
+                text = self.word()
+                made |= {"id": f"w{self.count}", "source": text if mine else "".join(made["source"])}
+                data["cells"].insert(to % (len(data["cells"]) + 1), made)
+
+        self.edit(at, change)
+
+    @rule(at=numbers, which=numbers)
+    def type_into_a_managed_cell(self, at, which) -> None:
+        def change(data) -> None:
+            found = [c for c in data["cells"] if slot(c) and "mmbook" in c["metadata"]]
+            if found:
+                found[which % len(found)]["source"] = "".join(found[which % len(found)]["source"]) + "\n" + self.word()
+
+        self.edit(at, change)
+
+    @rule(at=numbers)
+    def strip_the_metadata_of_cells(self, at) -> None:
+        """As nb-clean and the like do before each commit."""
+
+        def change(data) -> None:
+            for cell in data["cells"]:
+                cell["metadata"] = {}
+
+        self.edit(at, change)
+
+    @rule(at=numbers)
+    def save_in_colab(self, at) -> None:
+        def change(data) -> None:
+            for number, cell in enumerate(data["cells"]):
+                cell["metadata"] |= {"colab": {"base_uri": "x"}, "executionInfo": {"n": number}, "outputId": "o"}
+
+        self.edit(at, change)
+
     @rule(at=numbers, one=numbers, two=numbers)
     def move_a_cell(self, at, one, two) -> None:
         def change(data) -> None:
@@ -231,7 +303,11 @@ class Authors(RuleBasedStateMachine):
     # --- the generator ---
 
     def touched(self, path: str, data: dict[str, Any]) -> bool:
-        return path not in self.made or own(data) != self.made[path]
+        if path not in self.made:
+            return True
+        mine, made = quiet(own(data)), quiet(self.made[path])
+        stripped = not any(c["metadata"] for c in mine)
+        return bool(held(data)) or written(mine, not stripped) != written(made, not stripped)
 
     def state(self) -> dict[str, dict[str, Any]]:
         return {path: self.book.read(path) for path in self.book.notebooks()}
@@ -252,6 +328,8 @@ class Authors(RuleBasedStateMachine):
         self.generate({"--rename", "--retitle"})
         before = self.book.snapshot()
         plan = self.book.run("--json").plan
+        problems = plan.pop("problems")
+        assert all("managed cell" in problem["what"] for problem in problems)
         listed = {"intro.ipynb", *(f"{name}.ipynb" for name, _ in self.map)}
         assert sorted(plan["orphans"]) == sorted(self.book.notebooks() - listed)
         assert {**plan, "orphans": []} == {
@@ -260,11 +338,10 @@ class Authors(RuleBasedStateMachine):
             "rename": [],
             "retitle": [],
             "orphans": [],
-            "problems": [],
         }
         assert self.book.snapshot() == before
         assert listed <= self.book.notebooks()
-        assert self.book.run("--check").code == bool(plan["orphans"])
+        assert self.book.run("--check").code == bool(plan["orphans"] or problems)
 
     def generate(self, flags: set[str]) -> None:
         pages = {"intro.ipynb": ("intro", None), **{f"{n}.ipynb": (n, t) for n, t in self.map}}
@@ -322,16 +399,16 @@ class Authors(RuleBasedStateMachine):
         cells, found = own(data), heading(data)
         if page and page[1] and found and "--retitle" in flags and bare(found[1]) != bare(page[1]):
             old = cells[found[0]]["source"]
-            cells[found[0]]["source"] = re.sub(r"\A# [^\n]*", f"# {page[1]}", old)
+            cells[found[0]]["source"] = re.sub(r"\A# [^\n]*", lambda _: f"# {escaped(page[1])}", old)
         return cells
 
     def check_managed(self, path: str, data: dict[str, Any]) -> None:
         """Pages that the generator made have both managed cells; nobody else gets them."""
-        found = managed(data)
-        if "mmbook" in data["metadata"] or found:
-            assert found.keys() == {"badge", "setup"}
-            assert f"github/{self.owner}/book/blob/main/{path})" in found["badge"]
-            assert f"git+https://github.com/{self.owner}/book@main" in found["setup"]
+        found, theirs = managed(data), held(data)
+        if "mmbook" in data["metadata"] or found or theirs:
+            assert found.keys() | theirs == {"badge", "setup"}
+            assert "badge" not in found or f"github/{self.owner}/book/blob/main/{path})" in found["badge"]
+            assert "setup" not in found or f"git+https://github.com/{self.owner}/book@main" in found["setup"]
 
     def check_renames(self, renames, before, pages) -> None:
         """Each is of a page that left to one that came, of one title; none shares an end with another."""

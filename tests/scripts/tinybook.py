@@ -85,10 +85,9 @@ def code(text: str, **metadata: Any) -> dict[str, Any]:
 
 def setup_cell() -> dict[str, Any]:
     """The managed setup cell, as the generator writes it."""
-    text = (
-        "import sys\n\nif 'google.colab' in sys.modules:\n    %pip install --quiet \"mmbook @ git+https://example.org\""
-    )
-    return code(text, mmbook={"managed": "setup"}, tags=["remove-cell"])
+    text = "# Written by scripts/generate_stubs.py; for tests.\nimport sys\n\n"
+    text += 'if "google.colab" in sys.modules:\n    %pip install --quiet "mmbook @ git+https://example.org@main"'
+    return {**code(text, mmbook={"managed": "setup"}, tags=["remove-cell"]), "id": "setup-0123abcd"}
 
 
 def notebook(*cells: dict[str, Any] | str, **marks: Any) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """The parts of book/_ext/booksite that can be tested without a build."""
 
+import base64
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
 
-from booksite import directives, icons, maths, records, repairs, styles
+from booksite import directives, finish, icons, maths, media, records, repairs, styles, terms
 
 
 def soup_of(html: str) -> BeautifulSoup:
@@ -111,44 +113,123 @@ def test_description_is_the_first_real_paragraph():
 
 
 @pytest.fixture
-def env(tmp_path):
-    """As much of Sphinx's environment as the records need."""
-    app = SimpleNamespace(outdir=tmp_path / "html")
-    return SimpleNamespace(app=app, docname="page", found_docs={"page"})
+def app(tmp_path):
+    """As much of Sphinx as the records need."""
+    noted: list[str] = []
+    env = SimpleNamespace(docname="page", found_docs={"page"}, note_dependency=noted.append)
+    env.doc2path = lambda docname: f"{docname}.ipynb"
+    env.app = app = SimpleNamespace(outdir=tmp_path / "html", env=env, noted=noted)
+    return app
 
 
-def test_page_is_read_again_exactly_when_its_record_changed(env, tmp_path):
-    record = tmp_path / "claims.json"
-    assert records.load(env, "claims") is None
-    assert records.outdated(env.app, env, set(), set(), set()) == []
-    record.write_text(json.dumps([1]), encoding="utf-8")
-    assert records.outdated(env.app, env, set(), set(), set()) == ["page"]
-    records.purge(env.app, env, "page")
-    assert records.load(env, "claims") == [1]
-    record.write_text(json.dumps([1]), encoding="utf-8")  # a new file with the same content
-    assert records.outdated(env.app, env, set(), set(), set()) == []
-    record.unlink()
-    assert records.outdated(env.app, env, set(), set(), set()) == ["page"]
+def test_a_page_depends_on_each_record_that_it_read(app, tmp_path):
+    assert records.load(app.env, "claims") is None
+    (tmp_path / "claims.json").write_text("[1]", encoding="utf-8")
+    assert records.load(app.env, "claims") == [1]
+    assert set(app.noted) == {str(tmp_path / "claims.json")}
 
 
-@pytest.mark.parametrize(
-    ("kind", "margin", "words"),
-    [
-        ("difference", 0.05, "at least 0.05"),
-        ("equivalence", 0.02, "within ±0.02"),
-        ("order", 0.0, "each step at least 0"),
-        ("exact", 0.0, "equal"),
-        ("exact", 1e-6, "equal up to 1e−06"),
-        ("order", None, "order"),
-    ],
-)
-def test_margins_are_said_in_words(kind, margin, words):
-    assert directives.asked({"kind": kind, "at_least": margin}) == words
+def page_source() -> str:
+    cells = [
+        {"cell_type": "markdown", "id": "a", "metadata": {}, "source": ["# Title"]},
+        {"cell_type": "code", "id": "setup-0123abcd", "metadata": {}, "source": [], "outputs": []},
+        {"cell_type": "code", "id": "b", "metadata": {}, "source": "x", "outputs": ["stale"]},
+        {"cell_type": "markdown", "id": "c", "metadata": {}, "source": "We found {glue:text}`gain` and {glue}`x`."},
+    ]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
-def test_numbers_found():
-    assert directives.found({"effect": -0.1234, "low": -0.2, "high": 0.1}) == "−0.123 [−0.2, 0.1]"
-    assert directives.found({"effect": None, "low": None, "high": None}) == "–"
+def test_a_chapter_gets_the_outputs_of_its_execution_and_its_cost(app, tmp_path):
+    code = [{"cell_type": "code", "outputs": []}, {"cell_type": "code", "outputs": ["fresh"]}]
+    (tmp_path / "executed.ipynb").write_text(json.dumps({"cells": [{"cell_type": "raw"}, *code]}), encoding="utf-8")
+    (tmp_path / "pages").mkdir()
+    page = {"executed": "executed.ipynb", "cpu_seconds": 34.2, "peak_mb": 900}
+    (tmp_path / "pages/page.json").write_text(json.dumps(page), encoding="utf-8")
+    source = [page_source()]
+    records.fill(app, "page", source)
+    title, setup, cell, prose = json.loads(source[0])["cells"]
+    assert cell["outputs"] == ["fresh"]
+    assert "34 seconds" in title["source"]
+    assert "0.9 GB" in title["source"]
+    assert "{glue:text}`gain`" in prose["source"]
+    assert setup["metadata"]["tags"] == ["remove-cell"]  # though a tool stripped it
+    assert set(app.noted) == {str(tmp_path / "pages/page.json"), str(tmp_path / "executed.ipynb")}
+
+
+@pytest.mark.parametrize(("failed", "word"), [(True, "**failed**"), (False, "**not run**")])
+def test_a_chapter_without_a_result_has_a_banner_and_no_outputs(app, tmp_path, failed, word):
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages/page.json").write_text(json.dumps({"executed": None, "failed": failed}), encoding="utf-8")
+    source = [page_source()]
+    records.fill(app, "page", source)
+    title, _, cell, prose = json.loads(source[0])["cells"]
+    assert word in title["source"]
+    assert cell["outputs"] == []
+    assert prose["source"] == "We found (not built) and (not built)."
+
+
+def test_sounds_and_moving_pictures_become_files(tmp_path):
+    page = tmp_path / "book/part/page.html"
+    sound, strip = (base64.b64encode(data).decode() for data in (b"sound", b"strip"))
+    text = f'<audio src="data:audio/mpeg;base64,{sound}"><div style="background:url(data:image/webp;base64,{strip}) 0">'
+    left = f'<img src="data:image/png;base64,{sound}">'
+    made = media.to_files(text + left, page, tmp_path)
+    links = re.findall(r'(?:src="|url\()\.\./\.\./(_media/[0-9a-f]{16}\.\w+)', made)
+    assert [(tmp_path / link).read_bytes() for link in links] == [b"sound", b"strip"]
+    assert [link.rpartition(".")[2] for link in links] == ["mp3", "webp"]
+    assert left in made
+
+
+def test_a_term_says_what_it_means():
+    link = '<a class="reference internal" href="../reference/glossary.html#term-fusion">fusion</a>'
+    soup = soup_of(f"<article><h2>{link}</h2><p>{link} and {link.replace('fusion', 'unknown')}</p></article>")
+    assert terms.explain(soup, {"term-fusion": "One decision from many."}) == 1
+    tip = soup.select_one("p .mm-tip")
+    assert tip.string == "One decision from many."
+    assert soup.select_one("p a")["aria-describedby"] == tip["id"]
+    assert not soup.select("h2 .mm-tip")
+
+
+def test_definitions_are_those_of_the_glossary(tmp_path):
+    page = tmp_path / f"{terms.GLOSSARY}.html"
+    page.parent.mkdir(parents=True)
+    page.write_text('<dl class="glossary"><dt id="term-a">a</dt><dd><p>First\n letter.</p></dd></dl>', encoding="utf-8")
+    assert terms.definitions(tmp_path) == {"term-a": "First letter."}
+    assert terms.definitions(tmp_path / "nowhere") == {}
+
+
+def test_captions_are_numbered_in_the_order_of_the_page():
+    figure = '<figure class="mm-figure"><svg></svg><figcaption>What it shows.</figcaption></figure>'
+    soup = soup_of(f"<article>{figure * 2}</article>")
+    assert terms.number_figures(soup) == 2
+    assert [c.get_text() for c in soup.select("figcaption")] == ["Figure 1. What it shows.", "Figure 2. What it shows."]
+
+
+def test_the_bulk_of_a_page_is_taken_out_and_put_back(tmp_path):
+    code = '<div class="highlight"><pre>x &lt; 1\n<span></span></pre></div>'
+    html = f'<figure class="mm-figure" tabindex="0"><svg aria-label="a"><path d="M0"/></svg></figure>{code}'
+    rest, taken = finish.without_bulk(html)
+    assert taken == ['<path d="M0"/>', "x &lt; 1\n<span></span>"]
+    assert "path" not in rest
+    assert finish.KEPT.sub(lambda mark: taken[int(mark[1])], rest) == html
+
+
+def test_the_heading_for_print_is_text():
+    soup = soup_of(
+        '<div id="jb-print-docs-body"><h1>A<int></int></h1></div><article><h1>A&lt;int&gt;<a>#</a></h1></article>'
+    )
+    assert repairs.print_title(soup, "") == 1
+    assert str(soup.select_one("#jb-print-docs-body h1")) == "<h1>A&lt;int&gt;</h1>"
+
+
+def test_a_claim_says_the_words_of_its_chapter():
+    claim = {"statement": "a beats b", "holds": True, "found": "+27 points", "asked": "at least 15 points more"}
+    row = directives.ClaimsTable.row(None, {**claim, "covers": "data drawn anew", "unwelcome": True})
+    assert row == ["a beats b (unwelcome)", "+27 points", "at least 15 points more", "data drawn anew"]
+    assert directives.ClaimsTable.row(None, {"statement": "a", "holds": False, "effect": 0.5})[:2] == [
+        "FAILS: a",
+        "0.5",
+    ]
 
 
 def test_a_folded_box_needs_no_script():

@@ -1,6 +1,10 @@
 """Every page of the built site, as a reader's browser sees it."""
 
+import json
+from collections import Counter
+
 import page_checks as checks
+from booksite import repairs
 
 
 def test_page_in_the_browser(name, address, visit, axe):
@@ -27,3 +31,14 @@ def test_head_and_links(name, site, soups):
     if name != "index.html":
         problems += checks.head(soups[name])
     assert not problems, "\n" + "\n".join(problems)
+
+
+def test_every_repair_of_the_theme_still_matches_something(site):
+    """One that matches nothing on the whole site is dead: the theme has changed, or its cause is gone."""
+    finished = json.loads((site.parent / "finished.json").read_text(encoding="utf-8"))
+    counts = Counter()
+    for page in finished.values():
+        counts.update(page.get("repairs", {}))
+    assert set(counts) >= {repair.__name__ for repair in repairs.ALL}
+    assert not [repair.__name__ for repair in repairs.ALL if not counts[repair.__name__]]
+    assert counts["terms"] > 20

@@ -14,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from . import records
 
 Inline = Sequence[nodes.Node] | str
-NO_RECORD = "This copy of the book was rendered without running it, so {what} not known. `make book` fills this in."
+NO_RECORD = "Not built: {what} not known, since this copy of the book was rendered without running it."
 
 
 def paragraph(*parts: nodes.Node | str, classes: Sequence[str] = ()) -> nodes.paragraph:
@@ -97,44 +97,30 @@ def position(env: Any, chapter: str) -> tuple[int, str]:
 class ClaimsTable(SphinxDirective):
     """All claims with what was found and what was asked, grouped by chapter."""
 
-    headers = ("Claim", "Found", "Asked", "Seeds")
+    headers = ("Claim", "Found", "Asked", "The interval covers")
 
     def run(self) -> list[nodes.Node]:
         claims = records.load(self.env, "claims")
         if not claims:
             return missing("the evidence for the claims is", claims)
+        headers = [*self.headers, "Over many seeds"] if any("fared" in claim for claim in claims) else self.headers
         rows: list[nodes.row] = []
         chapter = None
         for claim in sorted(claims, key=lambda claim: position(self.env, claim["chapter"])):
             if claim["chapter"] != chapter:
                 chapter = claim["chapter"]
-                rows.append(band(link(self.env, chapter), len(self.headers)))
-            rows.append(nodes.row("", *map(cell, self.row(claim))))
-        return [table(self.headers, rows, ["mm-claims"])]
+                rows.append(band(link(self.env, chapter), len(headers)))
+            cells = [*self.row(claim), claim.get("fared", "–")]
+            rows.append(nodes.row("", *map(cell, cells[: len(headers)])))
+        return [table(headers, rows, ["mm-claims"])]
 
     def row(self, claim: dict[str, Any]) -> list[Inline]:
-        """Return the cells of one claim."""
+        """Return the cells of one claim: the words are those of the chapter."""
         verdict = "" if claim["holds"] else "FAILS: "
-        return [verdict + claim["statement"], found(claim), asked(claim), str(claim.get("seeds") or "–")]
-
-
-def found(claim: dict[str, Any]) -> str:
-    """Return the effect and its interval, as far as the kind of claim has them."""
-    effect = number(claim.get("effect"))
-    if claim.get("low") is None:
-        return effect
-    return f"{effect} [{number(claim['low'])}, {number(claim['high'])}]"
-
-
-def asked(claim: dict[str, Any]) -> str:
-    """Return the margin in words."""
-    margin = number(claim.get("at_least"))
-    if claim["kind"] == "exact":
-        return "equal" if margin in ("–", "0") else f"equal up to {margin}"
-    if margin == "–":
-        return claim["kind"]
-    words = {"equivalence": f"within ±{margin}", "order": f"each step at least {margin}"}
-    return words.get(claim["kind"], f"at least {margin}")
+        unwelcome = " (unwelcome)" if claim.get("unwelcome") else ""
+        found = claim.get("found") or number(claim.get("effect"))
+        asked = claim.get("asked") or number(claim.get("at_least"))
+        return [f"{verdict}{claim['statement']}{unwelcome}", found, asked, claim.get("covers") or "–"]
 
 
 class ClaimCount(SphinxDirective):
@@ -156,7 +142,7 @@ class ClaimCount(SphinxDirective):
 
 
 class TimesTable(SphinxDirective):
-    """Run time and peak memory per chapter."""
+    """Processor time and peak memory per chapter."""
 
     def run(self) -> list[nodes.Node]:
         times = records.load(self.env, "times")
@@ -165,16 +151,17 @@ class TimesTable(SphinxDirective):
         rows: list[list[Inline]] = [
             [
                 [link(self.env, chapter)],
+                f"{time['cpu_seconds']:.0f} s",
+                f"{time['budget']:.0f} s",
                 f"{time['seconds']:.0f} s",
                 f"{time['peak_mb']:.0f} MB",
-                f"{time['budget']:.0f} s",
             ]
             for chapter, time in sorted(times.items(), key=lambda item: position(self.env, item[0]))
         ]
-        total = sum(time["seconds"] for time in times.values())
-        rows.append(["Total", f"{total:.0f} s", "–", "–"])
+        total = [sum(time[key] for time in times.values()) for key in ("cpu_seconds", "budget", "seconds")]
+        rows.append(["Total", *(f"{seconds:.0f} s" for seconds in total), "–"])
         cells = [nodes.row("", *map(cell, row)) for row in rows]
-        return [table(["Chapter", "Time", "Peak memory", "Budget"], cells, ["mm-times"])]
+        return [table(["Chapter", "Processor time", "Budget", "By the clock", "Peak memory"], cells, ["mm-times"])]
 
 
 class BuildFigure(SphinxDirective):
@@ -185,7 +172,7 @@ class BuildFigure(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         figure = (records.load(self.env, "figures") or {}).get(self.arguments[0])
         if not figure:
-            return []
+            return [paragraph("This figure is not built: its chapter was not run.", classes=["mm-missing"])]
         chapter = self.arguments[0].partition("#")[0]
         source = paragraph(
             "Drawn by this build, from the chapter ", link(self.env, chapter), ".", classes=["mm-caption"]
@@ -212,6 +199,7 @@ class DataCards(SphinxDirective):
             section += nodes.raw("", card["samples_html"], format="html")
         facts: list[tuple[str, list[nodes.paragraph]]] = [
             ("Modalities", [paragraph(f"`{name}`: {meaning}") for name, meaning in card.get("modalities", {}).items()]),
+            ("Load it", [paragraph(f"`{card['load']}`")] if card.get("load") else []),
             ("Size", [paragraph(", ".join(map(size, card.get("size", {}).items())))]),
             ("Split", [paragraph(card["splits"])] if card.get("splits") else []),
             ("Source", [self.source(source) for source in card.get("source") or card.get("sources", [])]),

@@ -4,6 +4,8 @@ Most of this mends what axe reports on a stock Jupyter Book; the rest removes we
 was done in an earlier build and is skipped, so a build without changes costs one short read per page.
 """
 
+import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,15 @@ from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from . import icons, maths, repairs, styles
+from . import icons, maths, media, pictures, records, repairs, styles, terms
 
 MARK = "data-booksite"
+# Insides of figures and of highlighted code: nine elements of ten, and no repair looks at them.
+BULK = re.compile(
+    r'(<figure class="mm-figure"[^>]*>\s*<svg\b[^>]*>)(.*?)(</svg>)|(<div class="highlight"><pre>)(.*?)(</pre>)',
+    re.DOTALL,
+)
+KEPT = re.compile(r"mm-bulk-(\d+);")
 REDIRECT = """<!DOCTYPE html>
 <html lang="en" {mark}="1"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -30,18 +38,32 @@ def done(page: Path) -> bool:
         return MARK in file.read(600)
 
 
-def finish(page: Path, site: Path, title: str, tex: dict[str, Any]) -> None:
-    """Rewrite one page."""
-    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+def without_bulk(html: str) -> tuple[str, list[str]]:
+    """Take the insides of figures and code out of a page; returns the rest and what was taken."""
+    taken: list[str] = []
+
+    def keep(found: re.Match[str]) -> str:
+        before, inside, behind = (part for part in found.groups() if part is not None)
+        taken.append(inside)
+        return f"{before}mm-bulk-{len(taken) - 1};{behind}"
+
+    return BULK.sub(keep, html), taken
+
+
+def finish(page: Path, site: Path, title: str, tex: dict[str, Any], meanings: dict[str, str]) -> dict[str, Any]:
+    """Rewrite one page; returns how often each repair matched, and the faults of its pictures."""
+    text, taken = without_bulk(media.to_files(page.read_text(encoding="utf-8"), page, site))
+    soup = BeautifulSoup(text, "html.parser")
     if soup.html is None:
-        return
+        return {}
     soup.html[MARK] = "1"
-    for repair in repairs.ALL:
-        repair(soup, title)
+    matched = {repair.__name__: repair(soup, title) for repair in repairs.ALL}
+    matched |= {"terms": terms.explain(soup, meanings), "captions": terms.number_figures(soup)}
     icons.replace(soup, site / "_static")
     if maths.typeset(soup, tex):
         maths.copy_fonts(site)
-    page.write_text(str(soup), encoding="utf-8")
+    page.write_text(KEPT.sub(lambda mark: taken[int(mark[1])], str(soup)), encoding="utf-8")
+    return {"repairs": matched, "faults": pictures.faults(soup, page)}
 
 
 def drop_unused(static: Path) -> None:
@@ -65,12 +87,20 @@ def finish_site(app: Sphinx, error: Exception | None) -> None:
     site = Path(app.outdir)
     pages = [page for page in sorted(site.rglob("*.html")) if "_static" not in page.parts and not done(page)]
     tex = (app.config.mathjax3_config or {}).get("tex", {})
+    meanings = terms.definitions(site)
     faults = []
+    record = records.folder(app) / "finished.json"  # scripts/build_book.py and the tests of the site read it
+    try:
+        finished = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        finished = {}
     for page in pages:
+        docname = page.relative_to(site).with_suffix("").as_posix()
         try:
-            finish(page, site, app.config.html_title, tex)
+            finished[docname] = finish(page, site, app.config.html_title, tex, meanings)
         except maths.MathsError as fault:
-            faults.append(f"{page.relative_to(site).with_suffix('').as_posix()}: {fault}")
+            faults.append(f"{docname}: {fault}")
+    record.write_text(json.dumps(finished, indent=1))
     if app.config.root_doc != "index":
         write_redirect(app, site)
     styles.shrink(site)

@@ -1,11 +1,11 @@
-"""Read the records of the build (`_build/*.json`) and tell Sphinx which pages depend on them.
+"""Read what scripts/build_book.py leaves in `_build`: the records (`*.json`) and the outputs of executed chapters.
 
-Sphinx would compare file times, but the build rewrites the files each time. Pages are read
-again exactly when the content that they showed has changed.
+Every file that a page was made from is noted as its dependency, so Sphinx reads the page again when that changes.
+The build writes a file only when its content differs.
 """
 
-import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,13 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
+GLUE = re.compile(r"\{glue(?::\w+)?\}`[^`]*`")
+TITLE = re.compile(r"#[ \t]+\S")
+SETUP = re.compile(r"setup-[0-9a-f]{8}x*")
+FAILED = "This chapter **failed** when the book was built, so it is shown without results."
+NOT_RUN = "This chapter was **not run** when the book was built, so it is shown without results."
+BANNER = "\n\n:::{{warning}}\n{}\n:::"
+COST = "\n\n{{.mm-cost}}\nIt ran in {time} on one processor core, with {memory:.1f} GB of memory."
 
 
 def folder(app: Sphinx) -> Path:
@@ -21,22 +28,10 @@ def folder(app: Sphinx) -> Path:
     return Path(app.outdir).parent
 
 
-def digest(path: Path) -> str:
-    """Return a hash of a file's content, or an empty string when it does not exist."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def uses(env: BuildEnvironment) -> dict[str, dict[str, str]]:
-    """Return the table page -> record -> hash at reading time. It is kept in Sphinx's environment."""
-    if not hasattr(env, "booksite_uses"):
-        env.booksite_uses = {}
-    return env.booksite_uses
-
-
 def load(env: BuildEnvironment, name: str) -> Any:
     """Return the content of record `name`, or None when it is missing or unreadable, and note the use."""
     path = folder(env.app) / f"{name}.json"
-    uses(env).setdefault(env.docname, {})[name] = digest(path)
+    env.note_dependency(str(path))
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -46,34 +41,51 @@ def load(env: BuildEnvironment, name: str) -> Any:
         return None
 
 
-def outdated(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
-    """List the pages that show a record whose content has changed (event `env-get-outdated`)."""
-    here = folder(app)
-    # A chapter that was executed again must be read again although its source is as old as before.
-    path = here / "executions.json"
-    stamps = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    before = getattr(env, "booksite_stamps", {})
-    env.booksite_stamps = stamps
-    executed = [page for page, stamp in stamps.items() if page in env.found_docs and before.get(page) != stamp]
-    return executed + [
-        page
-        for page, records in uses(env).items()
-        if page in env.found_docs and any(digest(here / f"{name}.json") != old for name, old in records.items())
-    ]
+def fill(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Give a notebook the outputs of its execution, or a banner when there are none (event `source-read`)."""
+    if not app.env.doc2path(docname).endswith(".ipynb"):
+        return
+    notebook = json.loads(source[0])
+    page = load(app.env, f"pages/{docname}") or {}
+    executed = folder(app) / page["executed"] if page.get("executed") else None
+    if executed is not None and executed.is_file():
+        app.env.note_dependency(str(executed))
+        done = json.loads(executed.read_text(encoding="utf-8"))
+        outputs = [cell["outputs"] for cell in done["cells"] if cell["cell_type"] == "code"]
+        note = cost(page)
+    else:
+        outputs = []
+        note = BANNER.format(FAILED if page.get("failed") else NOT_RUN)
+    merge(notebook, outputs, note)
+    source[0] = json.dumps(notebook)
 
 
-def purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
-    """Forget a page that is about to be read again (event `env-purge-doc`)."""
-    uses(env).pop(docname, None)
+def merge(notebook: dict[str, Any], outputs: list[list[Any]], note: str) -> None:
+    """Put outputs into the code cells, and a note below the title; without outputs glued values are not built."""
+    cells = notebook["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    for index, cell in enumerate(code):
+        cell["outputs"] = outputs[index] if index < len(outputs) else []
+    for cell in cells:
+        cell["source"] = "".join(cell["source"])
+        if SETUP.fullmatch(str(cell.get("id"))):  # some tools strip the tag that hides it
+            cell["metadata"]["tags"] = ["remove-cell"]
+        if cell["cell_type"] == "markdown" and len(outputs) < len(code):
+            cell["source"] = GLUE.sub("(not built)", cell["source"])
+    titled = next((c for c in cells if c["cell_type"] == "markdown" and TITLE.match(c["source"].lstrip())), None)
+    if titled:
+        titled["source"] += note
 
 
-def merge(app: Sphinx, env: BuildEnvironment, docnames: list[str], other: BuildEnvironment) -> None:
-    """Take over what a parallel reader noted (event `env-merge-info`)."""
-    uses(env).update({page: records for page, records in uses(other).items() if page in docnames})
+def cost(page: dict[str, Any]) -> str:
+    """Return the line that says how long a page ran, if it did."""
+    seconds = page.get("cpu_seconds") or 0
+    if not seconds:
+        return ""
+    time = f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.1f} minutes"
+    return COST.format(time=time, memory=page["peak_mb"] / 1000)
 
 
 def connect(app: Sphinx) -> None:
-    """Register the three event handlers."""
-    app.connect("env-get-outdated", outdated)
-    app.connect("env-purge-doc", purge)
-    app.connect("env-merge-info", merge)
+    """Register the handler."""
+    app.connect("source-read", fill)

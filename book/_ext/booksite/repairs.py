@@ -1,6 +1,8 @@
-"""The repairs of one page, each a small function `(soup, title of the book) -> None`. `ALL` gives their order."""
+"""The repairs of one page, each a small function `(soup, title of the book) -> how often it matched`.
 
-import re
+`ALL` gives their order. A repair that matches nothing on the whole site is dead; tests/site says which.
+"""
+
 from textwrap import shorten
 
 from bs4 import BeautifulSoup, Comment, Tag
@@ -11,10 +13,11 @@ const mode = document.documentElement.dataset.mode;
 document.documentElement.dataset.theme = mode === "auto" ? dark : mode;"""
 
 
-def head(soup: BeautifulSoup, title: str) -> None:
+def head(soup: BeautifulSoup, title: str) -> int:
     """Keep one viewport, a title that names the book once, and a script that knows the theme before the first paint."""
-    for extra in soup.select("meta[name=viewport]")[1:]:
-        extra.decompose()
+    extra = soup.select("meta[name=viewport]")[1:]
+    for element in extra:
+        element.decompose()
     if soup.title and soup.title.string:
         parts = soup.title.string.split(" — ")
         soup.title.string = " — ".join(dict.fromkeys(part.strip() for part in parts))
@@ -23,20 +26,22 @@ def head(soup: BeautifulSoup, title: str) -> None:
     script = soup.select_one("script[data-cfasync]")
     if script:
         script.string = "{" + THEME + "}"
+    return len(extra) + bool(script)
 
 
-def description(soup: BeautifulSoup, title: str) -> None:
+def description(soup: BeautifulSoup, title: str) -> int:
     """Describe the page by its first real paragraph, for search engines and link previews."""
     if soup.head is None or soup.select_one("meta[name=description]"):
-        return
+        return 0
     texts = (" ".join(p.get_text().split()) for p in soup.select("article section > p") if not p.select(".math"))
     text = next((text for text in texts if len(text) >= 50), title)
     soup.head.append(
         soup.new_tag("meta", attrs={"name": "description", "content": shorten(text, 155, placeholder=" …")})
     )
+    return 1
 
 
-def weight(soup: BeautifulSoup, title: str) -> None:
+def weight(soup: BeautifulSoup, title: str) -> int:
     """Leave out scripts and styles that the page has no use for."""
     drop = [
         "script[src*='fontawesome.js']",
@@ -48,18 +53,21 @@ def weight(soup: BeautifulSoup, title: str) -> None:
         drop += [f"script[src*='{name}']" for name in ("searchtools.js", "language_data.js", "searchindex.js")]
     if not soup.select_one("article [class*='sd-']"):
         drop += ["script[src*='design-tabs']", "link[href*='sphinx-design']"]
-    for element in soup.select(", ".join(drop)):
-        element.decompose()
+    dropped = soup.select(", ".join(drop))
     seen: set[str] = set()
     for script in soup.select("script:not([src])"):
         if script.get_text() in seen or script.get_text().startswith("window.MathJax"):
-            script.decompose()
+            dropped.append(script)
         seen.add(script.get_text())
+    for element in dropped:
+        element.decompose()
+    return len(dropped)
 
 
-def logo(soup: BeautifulSoup, title: str) -> None:
+def logo(soup: BeautifulSoup, title: str) -> int:
     """Put the logo into a landmark. One picture serves both themes."""
-    for brand in soup.select(".navbar-brand"):
+    brands = soup.select(".navbar-brand")
+    for brand in brands:
         for extra in brand.select("img.only-dark"):
             extra.decompose()
         for image in brand.select("img.only-light"):
@@ -71,52 +79,75 @@ def logo(soup: BeautifulSoup, title: str) -> None:
             brand.parent["role"] = "banner"
     for header in soup.select("header#pst-header"):  # empty here, but the theme's script measures it
         header.name = "div"
+    return len(brands)
 
 
-def names(soup: BeautifulSoup, title: str) -> None:
+def names(soup: BeautifulSoup, title: str) -> int:
     """Make the accessible name of each control contain the text that it shows, and give icons-only controls one."""
-    for element in soup.select(".search-button-field, summary[aria-label='Toggle hidden content']"):
+    labels = soup.select(".search-button-field[aria-label], summary[aria-label='Toggle hidden content']")
+    for element in labels:
         del element["aria-label"]
-    for button in soup.select(".sidebar-toggle, .btn-fullscreen-button"):
+    buttons = soup.select(".sidebar-toggle, .btn-fullscreen-button")
+    for button in buttons:
         button["aria-label"] = button.get("title") or button.get("aria-label")
-    for summary in soup.select("nav summary"):
+    sections = soup.select("nav summary")
+    for summary in sections:
         link = summary.find_parent("li").find("a") if summary.find_parent("li") else None
         summary["aria-label"] = f"Sections of {link.get_text(strip=True)}" if link else "Sections"
     for section in soup.select(".prev-next-area a"):
         del section["title"]
-    for field in soup.select("input[type=search]"):
+    fields = soup.select("input[type=search]")
+    for field in fields:
         field.attrs |= {"placeholder": "Search this book", "aria-label": "Search this book"}
+    return len(labels) + len(buttons) + len(sections) + len(fields)
 
 
-def headings(soup: BeautifulSoup, title: str) -> None:
+def headings(soup: BeautifulSoup, title: str) -> int:
     """Captions of the sidebar are labels of lists, not headings before the page's own first one."""
-    for caption in soup.select("nav p.caption[role=heading]"):
+    captions = soup.select("nav p.caption[role=heading]")
+    for caption in captions:
         del caption["role"], caption["aria-level"]
+    return len(captions)
 
 
-def dropdowns(soup: BeautifulSoup, title: str) -> None:
+def print_title(soup: BeautifulSoup, title: str) -> int:
+    """Give the heading for print the words of the page's own; the theme writes its text as if it were HTML."""
+    own, printed = soup.select_one("article h1"), soup.select("#jb-print-docs-body h1")
+    for heading in printed:
+        if own:
+            heading.string = "".join(own.find_all(string=True)).removesuffix("#").strip()
+    return len(printed)
+
+
+def dropdowns(soup: BeautifulSoup, title: str) -> int:
     """Open and close folded boxes with the browser's own element, which works without a script."""
-    for box in soup.select("div.admonition.dropdown"):
-        head = box.select_one("p.admonition-title")
-        if head:
-            box.name, head.name = "details", "summary"
+    boxes = [
+        (box, head) for box in soup.select("div.admonition.dropdown") if (head := box.select_one(".admonition-title"))
+    ]
+    for box, head in boxes:
+        box.name, head.name = "details", "summary"
+    return len(boxes)
 
 
-def solutions(soup: BeautifulSoup, title: str) -> None:
+def solutions(soup: BeautifulSoup, title: str) -> int:
     """Say "solution" on the button that opens one."""
-    for cell in soup.select(".cell.tag_solution"):
+    cells = soup.select(".cell.tag_solution")
+    for cell in cells:
         for label, word in ((".collapsed", "Show"), (".expanded", "Hide")):
             for text in cell.select(f"summary {label}"):
                 text.string = f"{word} the solution"
+    return len(cells)
 
 
-def lists(soup: BeautifulSoup, title: str) -> None:
+def lists(soup: BeautifulSoup, title: str) -> int:
     """Remove `role=list` from containers whose children have other roles, and roles that ARIA gave up (citations)."""
-    for element in soup.select("[role=list]:not(ul):not(ol), [role=doc-biblioentry]"):
+    elements = soup.select("[role=list]:not(ul):not(ol), [role=doc-biblioentry]")
+    for element in elements:
         del element["role"]
+    return len(elements)
 
 
-def tables(soup: BeautifulSoup, title: str) -> None:
+def tables(soup: BeautifulSoup, title: str) -> int:
     """Mend pandas' tables: empty head cells, obsolete attributes, styles repeated per table; name scroll boxes."""
     for cell in soup.select("th"):
         if not cell.get_text(strip=True) and not cell.find("img"):
@@ -127,8 +158,10 @@ def tables(soup: BeautifulSoup, title: str) -> None:
             style.decompose()
         for row in table.select("tr[style]"):
             del row["style"]
-    for table in soup.select("article table"):
+    found = soup.select("article table")
+    for table in found:
         scroll_box(soup, table)
+    return len(found)
 
 
 def scroll_box(soup: BeautifulSoup, table: Tag) -> None:
@@ -139,26 +172,23 @@ def scroll_box(soup: BeautifulSoup, table: Tag) -> None:
     box.attrs |= {"tabindex": "0", "role": "group", "aria-label": "Table"}
 
 
-def wide_maths(soup: BeautifulSoup, title: str) -> None:
+def wide_maths(soup: BeautifulSoup, title: str) -> int:
     """Make displayed equations reachable by keyboard, for a narrow screen where they scroll."""
-    for box in soup.select("div.math"):
+    boxes = soup.select("div.math")
+    for box in boxes:
         box.attrs |= {"tabindex": "0", "role": "group", "aria-label": "Equation"}
+    return len(boxes)
 
 
-def landing(soup: BeautifulSoup, title: str) -> None:
+def links(soup: BeautifulSoup, title: str) -> int:
     """Open links to other sites without giving them the opener or, from file://, the path."""
-    for link in soup.select("a[href^='http'][target=_blank], article a.external"):
+    found = soup.select("a[href^='http'][target=_blank], article a.external")
+    for link in found:
         link["rel"] = "noopener"
-
-
-def spaces(soup: BeautifulSoup, title: str) -> None:
-    """Remove the blank lines that templates leave between elements."""
-    for text in soup.find_all(string=re.compile(r"^\s*\n\s*\n\s*$")):
-        if not text.find_parent(["pre", "script", "style", "textarea"]):
-            text.replace_with("\n")
+    return len(found)
 
 
 ALL = (
-    *(head, description, weight, logo, names, headings, dropdowns),
-    *(solutions, lists, tables, wide_maths, landing, spaces),
+    *(head, description, weight, logo, names, headings, print_title, dropdowns),
+    *(solutions, lists, tables, wide_maths, links),
 )

@@ -1,0 +1,24 @@
+"""Move sounds and moving pictures out of a page into files, which a browser loads when they are wanted."""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+ENDINGS = {"audio/mpeg": "mp3", "image/webp": "webp", "video/mp4": "mp4"}
+INLINE = re.compile(rf'(src="|url\()data:({"|".join(ENDINGS)});base64,([A-Za-z0-9+/=]+)')
+
+
+def to_files(text: str, page: Path, site: Path) -> str:
+    """Return the HTML of a page with links to files in `_media` instead of data."""
+    root = "../" * (len(page.relative_to(site).parts) - 1)
+
+    def move(found: re.Match[str]) -> str:
+        data = base64.b64decode(found[3])
+        name = f"{hashlib.sha256(data).hexdigest()[:16]}.{ENDINGS[found[2]]}"
+        target = site / "_media" / name
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(data)
+        return f"{found[1]}{root}_media/{name}"
+
+    return INLINE.sub(move, text)

@@ -1,0 +1,94 @@
+"""Reads executed notebooks: claims, named figures, outputs that no page can show, data cards."""
+
+from __future__ import annotations
+
+import base64
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from bookkit.course.managed import KEY
+from bookkit.errors import BookError
+
+ARTIFACT = "application/vnd.mmbook.artifact+json"
+CLAIM = "application/vnd.mmbook.claim+json"
+SHOWN = ("text/", "image/", "application/javascript")  # what myst-nb renders
+
+
+def chapter(docname: str) -> str:
+    """The chapter's name in reports: the page without the book's folder."""
+    return docname.removeprefix("book/")
+
+
+def _outputs(notebook: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    return [
+        (index, output)
+        for index, cell in enumerate(notebook["cells"])
+        for output in cell.get("outputs", ())
+        if output["output_type"] in ("display_data", "execute_result")
+    ]
+
+
+def claims(docname: str, notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """The claims a page made, in its order, each with the id of its cell."""
+    return [
+        {"chapter": chapter(docname), "anchor": notebook["cells"][index].get("id"), **output["data"][CLAIM]}
+        for index, output in _outputs(notebook)
+        if CLAIM in output["data"]
+    ]
+
+
+def figures(docname: str, notebook: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The figures that other pages may show."""
+    found = {}
+    for _, output in _outputs(notebook):
+        mark = output.get("metadata", {}).get(KEY, {})
+        if mark.get("figure"):
+            html = output["data"]["text/html"]
+            found[f"{chapter(docname)}#{mark['figure']}"] = {"html": "".join(html), "alt": mark["alt"]}
+    return found
+
+
+def artifacts(docname: str, notebook: dict[str, Any]) -> dict[str, bytes]:
+    """The files that a page published for demonstrations: ``<chapter>/<name>`` -> bytes."""
+    records = [output["data"][ARTIFACT] for _, output in _outputs(notebook) if ARTIFACT in output["data"]]
+    return {f"{chapter(docname)}/{record['name']}": base64.b64decode(record["data"]) for record in records}
+
+
+def unshown(docname: str, notebook: dict[str, Any]) -> list[str]:
+    """One line for each output that a static page can't show (a widget, bare data)."""
+    return [
+        f"{docname}, output of cell {index + 1}: nothing that a page can show, only {', '.join(output['data'])}"
+        for index, output in _outputs(notebook)
+        if not any(mime.startswith(SHOWN) for mime in output["data"]) and "scrapbook" not in output.get("metadata", {})
+    ]
+
+
+def cards(root: Path, reached: dict[str, set[str]]) -> list[dict[str, Any]]:
+    """The cards of data sets and generated worlds, with the size of the files and the chapters that use them.
+
+    Args:
+        reached: docname -> modules of the helper package that the page can reach.
+
+    Raises:
+        BookError: a card lacks what the page of data sets needs.
+    """
+    found = []
+    for path in [
+        *sorted((root / "mmbook/datasets").glob("*/card.toml")),
+        *sorted((root / "mmbook/worlds").glob("*.toml")),
+    ]:
+        try:
+            card = tomllib.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise BookError(path, f"is no TOML ({error}); mend it") from None
+        if lacks := [key for key in ("name", "title", "summary", "load", "size") if not card.get(key)]:
+            raise BookError(path, f"the data card has no {' and no '.join(lacks)}; add it (another card shows how)")
+        files = list((path.parent / "files").iterdir()) if path.name == "card.toml" else []
+        if files:  # a generator has none
+            card["size"]["bytes"] = sum(p.stat().st_size for p in files)
+        module = path.parent if path.name == "card.toml" else path.with_suffix("")
+        name = ".".join(module.relative_to(root).parts)
+        card["used_in"] = [chapter(docname) for docname, modules in reached.items() if name in modules]
+        found.append(card)
+    return found

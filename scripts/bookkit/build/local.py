@@ -1,0 +1,39 @@
+"""Runs notebooks on this machine: one event loop, so many kernels at a time, each a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+from tqdm import tqdm
+
+from bookkit.build.execute import Job, Result, run
+
+
+def run_all(jobs: list[Job], workers: int, done: Callable[[Result], None]) -> None:
+    """Execute the jobs in their order, ``workers`` at a time; ``done`` gets each result as it comes.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C, when all kernels are gone.
+    """
+    asyncio.run(_run_all(jobs, workers, done))
+
+
+async def _run_all(jobs: list[Job], workers: int, done: Callable[[Result], None]) -> None:
+    gate = asyncio.Semaphore(workers)
+    with tqdm(total=len(jobs), desc="executing", unit="page", disable=None, file=sys.stderr) as bar:
+
+        async def one(job: Job) -> None:
+            if job.gpu:
+                where = "--scheduler ADDRESS leads to a cluster with a worker that has one (--resources GPU=1)"
+                done(Result(job.docname, "", failure=f"{job.docname} asks for a GPU; {where}"))
+            else:
+                async with gate:
+                    result = await run(job)
+                done(result)
+            bar.update()
+
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(one(job))

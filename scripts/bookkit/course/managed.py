@@ -1,0 +1,98 @@
+"""The two cells of a notebook that the generator writes: the Colab badge and the setup cell.
+
+A managed cell is one with the slot's own id and the mark, or with that id and text that only the generator writes
+(tools that strip metadata take the mark away). Whatever else carries the mark is the author's, and is reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from bookkit.course.config import Repository
+
+KEY = "mmbook"  # our key in notebook and cell metadata
+KINDS = {"badge": "markdown", "setup": "code"}  # slot -> cell type
+NEED = re.compile(r"[A-Za-z0-9][\w.-]*==[\w.+!-]+")
+_BADGE = re.compile(r"\[Open in Colab\]\(https://colab\.research\.google\.com/[^)\n]*\)")
+_SETUP = re.compile(
+    r"# Written by scripts/generate_stubs\.py[^\n]*\nimport sys\n\nif \"google\.colab\" in sys\.modules:"
+    r"(\n    %pip install --quiet [^\n]*)+"
+)
+_FORMS = {"badge": _BADGE, "setup": _SETUP}
+
+
+def sources(docname: str, repository: Repository, needs: Sequence[str] = ()) -> dict[str, str]:
+    """Slot -> source of the managed cells, in their order.
+
+    Args:
+        needs: packages with heavy weights that the chapter asks for (its metadata ``mmbook.needs``), pinned.
+    """
+    file = f"{repository.path_to_book}/{docname}.ipynb".lstrip("/")
+    colab = f"https://colab.research.google.com/github/{repository.slug}/blob/{repository.branch}/{quote(file)}"
+    setup = [
+        "# Written by scripts/generate_stubs.py; put your own code into other cells. It acts on Colab only.",
+        "import sys",
+        "",
+        'if "google.colab" in sys.modules:',
+        f'    %pip install --quiet "mmbook @ git+{repository.url}@{repository.branch}"',
+        *(f"    %pip install --quiet --no-deps {need}" for need in needs),
+    ]
+    return {"badge": f"[Open in Colab]({colab})", "setup": "\n".join(setup)}
+
+
+@dataclass
+class Managed:
+    """Which cells are managed, and what stands in their way."""
+
+    cells: dict[int, str] = field(default_factory=dict)  # index -> slot
+    held: set[str] = field(default_factory=set)  # slots whose cell an author changed: it is theirs now
+    faults: list[str] = field(default_factory=list)
+
+
+def find(cells: list[dict[str, Any]]) -> Managed:
+    """Tell the managed cells of a notebook from the author's."""
+    found = Managed()
+    for index, cell in enumerate(cells):
+        mark, slot = _mark(cell), _own_slot(cell)
+        if slot and slot not in found.cells.values() and slot not in found.held:
+            if cell["cell_type"] == KINDS[slot] and _FORMS[slot].fullmatch(_source(cell).strip()):
+                found.cells[index] = slot
+            elif mark:
+                found.held.add(slot)
+                found.faults.append(_typed_into(index, cell, slot))
+        elif mark in KINDS:
+            what = f"cell {index + 1} is a copy of the managed cell {mark!r} and counts as yours"
+            found.faults.append(f"{what}; delete the cell, or {KEY!r} in its metadata")
+    return found
+
+
+def _typed_into(index: int, cell: dict[str, Any], slot: str) -> str:
+    where = f"cell {index + 1}, the managed cell {slot!r},"
+    if cell["cell_type"] != KINDS[slot]:
+        return f"{where} is no {KINDS[slot]} cell any more; change it back, or delete it to get it anew"
+    return f"{where} holds text of yours, so it is left alone; move that to another cell and delete this one"
+
+
+def _mark(cell: dict[str, Any]) -> str | None:
+    mark = cell.get("metadata", {}).get(KEY)
+    slot = mark.get("managed") if isinstance(mark, dict) else None
+    return slot if isinstance(slot, str) else None
+
+
+def _own_slot(cell: dict[str, Any]) -> str | None:
+    """The slot that a cell's id belongs to; in formats without ids the mark decides, if the text is ours."""
+    name = cell.get("id") or cell.get("metadata", {}).get("id")  # Colab keeps it in the metadata
+    mark = _mark(cell)
+    if not isinstance(name, str):
+        return mark if mark in KINDS and _FORMS[mark].fullmatch(_source(cell).strip()) else None
+    slot = next((slot for slot in KINDS if re.fullmatch(rf"{slot}-[0-9a-f]{{8}}x*", name)), None)
+    return slot if mark in (slot, None) else None
+
+
+def _source(cell: dict[str, Any]) -> str:
+    text = cell["source"]
+    return text if isinstance(text, str) else "".join(text)
