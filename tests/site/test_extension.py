@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
+from docutils import nodes
 
 from booksite import directives, finish, icons, maths, media, records, repairs, styles, terms
 
@@ -185,17 +186,20 @@ def test_a_term_says_what_it_means():
     soup = soup_of(f"<article><h2>{link}</h2><p>{link} and {link.replace('fusion', 'unknown')}</p></article>")
     assert terms.explain(soup, {"term-fusion": "One decision from many."}) == 1
     tip = soup.select_one("p .mm-tip")
-    assert tip.string == "One decision from many."
+    assert tip.get_text() == "One decision from many."
     assert soup.select_one("p a")["aria-describedby"] == tip["id"]
     assert not soup.select("h2 .mm-tip")
 
 
-def test_definitions_are_those_of_the_glossary(tmp_path):
-    page = tmp_path / f"{terms.GLOSSARY}.html"
-    page.parent.mkdir(parents=True)
-    page.write_text('<dl class="glossary"><dt id="term-a">a</dt><dd><p>First\n letter.</p></dd></dl>', encoding="utf-8")
-    assert terms.definitions(tmp_path) == {"term-a": "First letter."}
-    assert terms.definitions(tmp_path / "nowhere") == {}
+def test_definitions_are_those_of_the_glossary():
+    term = nodes.term("", "chance", ids=["term-chance"])
+    words = [nodes.Text("A share < 1, such as "), nodes.math("", "1/k"), nodes.emphasis("", "", nodes.Text(" for k"))]
+    meaning = nodes.definition("", nodes.paragraph("", "", *words), nodes.paragraph("", "More."))
+    tree = nodes.container("", nodes.definition_list("", nodes.definition_list_item("", term, meaning)))
+    env = SimpleNamespace(found_docs={terms.GLOSSARY}, get_doctree=lambda name: tree)
+    html = 'A share &lt; 1, such as <span class="math">\\(1/k\\)</span> for k'
+    assert terms.definitions(env) == {"term-chance": html}
+    assert terms.definitions(SimpleNamespace(found_docs=set())) == {}
 
 
 def test_captions_are_numbered_in_the_order_of_the_page():

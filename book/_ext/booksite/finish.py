@@ -87,7 +87,7 @@ def finish_site(app: Sphinx, error: Exception | None) -> None:
     site = Path(app.outdir)
     pages = [page for page in sorted(site.rglob("*.html")) if "_static" not in page.parts and not done(page)]
     tex = (app.config.mathjax3_config or {}).get("tex", {})
-    meanings = terms.definitions(site)
+    meanings = terms.definitions(app.env)
     faults = []
     record = records.folder(app) / "finished.json"  # scripts/build_book.py and the tests of the site read it
     try:

@@ -1,15 +1,14 @@
 """Show what a term means where it is linked to the glossary: on hover and on focus, without a script."""
 
-from pathlib import Path
-from textwrap import shorten
+from html import escape
 
 from bs4 import BeautifulSoup
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 GLOSSARY = "book/reference/glossary"
-LONGEST = 260  # characters
 
 
 def note_glossary(app: Sphinx, doctree: nodes.document) -> None:
@@ -20,18 +19,30 @@ def note_glossary(app: Sphinx, doctree: nodes.document) -> None:
         app.env.note_dependency(app.env.doc2path(GLOSSARY))
 
 
-def definitions(site: Path) -> dict[str, str]:
-    """Return anchor -> definition, from the built glossary."""
-    page = site / f"{GLOSSARY}.html"
-    if not page.is_file():
+def definitions(env: BuildEnvironment) -> dict[str, str]:
+    """Return anchor -> first paragraph of the definition, as HTML whose mathematics is still to be typeset."""
+    if GLOSSARY not in env.found_docs:
         return {}
-    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
     found = {}
-    for term in soup.select("dl.glossary dt[id]"):
-        meaning = term.find_next_sibling("dd")
-        if meaning:
-            found[str(term["id"])] = shorten(" ".join(meaning.get_text().split()), LONGEST, placeholder=" …")
+    for item in env.get_doctree(GLOSSARY).findall(nodes.definition_list_item):
+        meaning = next(item.findall(nodes.paragraph), None)
+        for term in item.findall(nodes.term):
+            if meaning is not None and term["ids"]:
+                found[term["ids"][0]] = inline_html(meaning)
     return found
+
+
+def inline_html(node: nodes.Element) -> str:
+    """Return a paragraph's words and formulas, without its links."""
+    parts = []
+    for child in node.children:
+        if isinstance(child, nodes.math):
+            parts.append(f'<span class="math">\\({escape(child.astext())}\\)</span>')
+        elif isinstance(child, nodes.Text):
+            parts.append(escape(child.astext()))
+        else:
+            parts.append(inline_html(child))
+    return "".join(parts)
 
 
 def explain(soup: BeautifulSoup, meanings: dict[str, str]) -> int:
@@ -46,7 +57,7 @@ def explain(soup: BeautifulSoup, meanings: dict[str, str]) -> int:
         box = link.wrap(soup.new_tag("span", attrs={"class": ["mm-term"]}))
         link["aria-describedby"] = name
         tip = soup.new_tag("span", attrs={"class": ["mm-tip"], "role": "tooltip", "id": name})
-        tip.string = meaning
+        tip.append(BeautifulSoup(meaning, "html.parser"))
         box.append(tip)
     return count
 
