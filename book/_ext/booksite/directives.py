@@ -97,30 +97,33 @@ def position(env: Any, chapter: str) -> tuple[int, str]:
 class ClaimsTable(SphinxDirective):
     """All claims with what was found and what was asked, grouped by chapter."""
 
-    headers = ("Claim", "Found", "Asked", "The interval covers")
-
     def run(self) -> list[nodes.Node]:
         claims = records.load(self.env, "claims")
         if not claims:
             return missing("the evidence for the claims is", claims)
-        headers = [*self.headers, "Over many seeds"] if any("fared" in claim for claim in claims) else self.headers
+        more = {key: head for key, head in MORE.items() if any(claim.get(key) for claim in claims)}
+        headers = ["Claim", "Found", "Asked", *more.values()]
         rows: list[nodes.row] = []
         chapter = None
         for claim in sorted(claims, key=lambda claim: position(self.env, claim["chapter"])):
             if claim["chapter"] != chapter:
                 chapter = claim["chapter"]
                 rows.append(band(link(self.env, chapter), len(headers)))
-            cells = [*self.row(claim), claim.get("fared", "–")]
-            rows.append(nodes.row("", *map(cell, cells[: len(headers)])))
+            rows.append(nodes.row("", *map(cell, [*claim_row(claim), *(claim.get(key) or "–" for key in more)])))
         return [table(headers, rows, ["mm-claims"])]
 
-    def row(self, claim: dict[str, Any]) -> list[Inline]:
-        """Return the cells of one claim: the words are those of the chapter."""
-        verdict = "" if claim["holds"] else "FAILS: "
-        unwelcome = " (unwelcome)" if claim.get("unwelcome") else ""
-        found = claim.get("found") or number(claim.get("effect"))
-        asked = claim.get("asked") or number(claim.get("at_least"))
-        return [f"{verdict}{claim['statement']}{unwelcome}", found, asked, claim.get("covers") or "–"]
+
+# Columns that stand only where some claim has something to say.
+MORE = {"covers": "The interval covers", "fared": "Over many seeds"}
+
+
+def claim_row(claim: dict[str, Any]) -> list[Inline]:
+    """Return the first cells of one claim: the words are those of the chapter."""
+    verdict = "" if claim["holds"] else "FAILS: "
+    unwelcome = " (unwelcome)" if claim.get("unwelcome") else ""
+    found = claim.get("found") or number(claim.get("effect"))
+    asked = claim.get("asked") or number(claim.get("at_least"))
+    return [f"{verdict}{claim['statement']}{unwelcome}", found, asked]
 
 
 class ClaimCount(SphinxDirective):
