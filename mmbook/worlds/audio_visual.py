@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from mmbook.datasets.base import PARTS, Dataset
@@ -14,50 +16,58 @@ SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 CHUNK = 64  # clips at a time: they stay in the processor's cache, which more than halves the time
 
 
-def audio_visual_digits(
-    seed: int = 0, *, image_noise: float = 1.0, audio_snr: float = 0.0, count: int = 3000
-) -> Dataset:
+@dataclass(frozen=True)
+class World:
     """Pairs drawn by digit: a real picture (MNIST) with a synthetic voice, both disturbed.
 
     Given the digit, picture and sound are independent, which favours late fusion: nothing about one
-    tells anything about the other but the digit itself.
+    tells anything about the other but the digit itself. Pictures and voices are real material, so no best possible
+    accuracy is known.
 
-    Args:
-        seed: which speakers and pictures go where, the pairing, and the noise.
+    Attributes:
         image_noise: standard deviation of what is added to pixels (0 black to 1 white).
         audio_snr: power of the spoken word over that of the added white noise, in decibels.
-        count: pairs, of which 60 % are for training and 20 % each for validation and test.
-
-    Returns:
-        modalities ``image``, float32 (count, 1, 28, 28), and ``audio``, float32 (count, 32, 51), log-mel
-        with each band's mean removed; target 0 to 9; ``unit``, the speaker; no speaker and no picture
-        stands on two sides; ``extra["waveform"]``, float32 (count, 6400), the noisy sound;
-        ``extra["picture"]``, int64 (count,), the number of the picture.
-
-    Raises:
-        ValueError: ``count`` is more than there are pictures, or below 10.
     """
-    pictures, voices = load_digits(seed), load_voices(seed)
-    if not 10 <= count <= len(pictures):
-        raise ValueError(f"count={count} must be between 10 and the {len(pictures)} pictures")
-    generator = torch.Generator().manual_seed(seed)
-    chosen = {part: _pairs(pictures, voices, part, round(count * SHARES[part]), generator) for part in PARTS}
-    seen, heard = (torch.cat([chosen[part][side] for part in PARTS]) for side in (0, 1))
-    image = pictures.modalities["image"][seen]
-    image = image + image_noise * torch.randn(image.shape, generator=generator)
-    clips = voices.modalities["audio"][heard].split(CHUNK)
-    noisy = [_noisy(some, audio_snr, generator) for some in clips]
-    sizes = [len(chosen[part][0]) for part in PARTS]
-    rows = torch.arange(sum(sizes)).split(sizes)
-    return Dataset(
-        name="audio_visual",
-        modalities={"image": image, "audio": torch.cat([without_channel(log_mel(some)) for some in noisy])},
-        target=pictures.target[seen],
-        split=dict(zip(PARTS, rows, strict=True)),
-        card=load_card("audio_visual"),
-        unit=None if voices.unit is None else voices.unit[heard],
-        extra={"waveform": torch.cat(noisy), "picture": seen},
-    )
+
+    image_noise: float = 1.0
+    audio_snr: float = 0.0
+
+    def sample(self, count: int, seed: int) -> Dataset:
+        """Pairs, of which 60 % are for training and 20 % each for validation and test.
+
+        Args:
+            seed: which speakers and pictures go where, the pairing, and the noise.
+
+        Returns:
+            modalities ``image``, float32 (count, 1, 28, 28), and ``audio``, float32 (count, 32, 51), log-mel
+            with each band's mean removed; target 0 to 9; ``unit``, the speaker; no speaker and no picture
+            stands on two sides; ``extra["waveform"]``, float32 (count, 6400), the noisy sound;
+            ``extra["picture"]``, int64 (count,), the number of the picture.
+
+        Raises:
+            ValueError: ``count`` is more than there are pictures, or below 10.
+        """
+        pictures, voices = load_digits(seed), load_voices(seed)
+        if not 10 <= count <= len(pictures):
+            raise ValueError(f"count={count} must be between 10 and the {len(pictures)} pictures")
+        generator = torch.Generator().manual_seed(seed)
+        chosen = {part: _pairs(pictures, voices, part, round(count * SHARES[part]), generator) for part in PARTS}
+        seen, heard = (torch.cat([chosen[part][side] for part in PARTS]) for side in (0, 1))
+        image = pictures.modalities["image"][seen]
+        image = image + self.image_noise * torch.randn(image.shape, generator=generator)
+        clips = voices.modalities["audio"][heard].split(CHUNK)
+        noisy = [_noisy(some, self.audio_snr, generator) for some in clips]
+        sizes = [len(chosen[part][0]) for part in PARTS]
+        rows = torch.arange(sum(sizes)).split(sizes)
+        return Dataset(
+            name="audio_visual",
+            modalities={"image": image, "audio": torch.cat([without_channel(log_mel(some)) for some in noisy])},
+            target=pictures.target[seen],
+            split=dict(zip(PARTS, rows, strict=True)),
+            card=load_card("audio_visual"),
+            unit=None if voices.unit is None else voices.unit[heard],
+            extra={"waveform": torch.cat(noisy), "picture": seen},
+        )
 
 
 def _pairs(

@@ -42,32 +42,63 @@ class World:
     pixel: float = 0.02
     lost: float = 0.0
 
+    def sample(self, count: int, seed: int) -> Dataset:
+        """Recordings of two seconds; the task is the position and velocity at the end.
 
-def vehicle(count: int, seed: int, world: World | None = None) -> Dataset:
-    """Recordings of two seconds; the task is the position and velocity at the end.
+        Returns:
+            modalities ``video``, float32 (count, 20, SIDE, SIDE), the picture after every fifth reading, and
+            ``sensor``, float32 (count, 100, 2), acceleration in m/s² along x and y; target, float32 (count, 4): x,
+            y (m), velocity along x and y (m/s) at the last reading; ``extra``: ``state``, float32 (count, 100,
+            2, 3), position, velocity and acceleration along each axis; ``seen``, bool (count, 20).
+        """
+        generator = torch.Generator().manual_seed(seed)
+        state = _drive(count, self, generator)  # (count, steps, 2, 3)
+        sensor = state[..., 2] + self.sensor * torch.randn(count, STEPS, 2, generator=generator)
+        place = state[:, EVERY - 1 :: EVERY, :, 0]  # (count, frames, 2)
+        place = place + self.shake * torch.randn(place.shape, generator=generator)
+        seen = torch.rand(place.shape[:2], generator=generator) >= self.lost
+        video = _film(place, seen) + self.pixel * torch.randn(*place.shape[:2], SIDE, SIDE, generator=generator)
+        return Dataset(
+            name="vehicle",
+            modalities={"video": video, "sensor": sensor},
+            target=torch.cat([state[:, -1, :, 0], state[:, -1, :, 1]], dim=1),
+            split=split_items(count, seed),
+            card=load_card("vehicle"),
+            extra={"state": state, "seen": seen},
+        )
 
-    Returns:
-        modalities ``video``, float32 (count, 20, SIDE, SIDE), the picture after every fifth reading, and
-        ``sensor``, float32 (count, 100, 2), acceleration in m/s² along x and y; target, float32 (count, 4): x,
-        y (m), velocity along x and y (m/s) at the last reading; ``extra``: ``state``, float32 (count, 100,
-        2, 3), position, velocity and acceleration along each axis; ``seen``, bool (count, 20).
-    """
-    world = world or World()
-    generator = torch.Generator().manual_seed(seed)
-    state = _drive(count, world, generator)  # (count, steps, 2, 3)
-    sensor = state[..., 2] + world.sensor * torch.randn(count, STEPS, 2, generator=generator)
-    place = state[:, EVERY - 1 :: EVERY, :, 0]  # (count, frames, 2)
-    place = place + world.shake * torch.randn(place.shape, generator=generator)
-    seen = torch.rand(place.shape[:2], generator=generator) >= world.lost
-    video = _film(place, seen) + world.pixel * torch.randn(*place.shape[:2], SIDE, SIDE, generator=generator)
-    return Dataset(
-        name="vehicle",
-        modalities={"video": video, "sensor": sensor},
-        target=torch.cat([state[:, -1, :, 0], state[:, -1, :, 1]], dim=1),
-        split=split_items(count, seed),
-        card=load_card("vehicle"),
-        extra={"state": state, "seen": seen},
-    )
+    def oracle(self, data: Dataset, seen: str) -> torch.Tensor:
+        """The Kalman filter on what was seen (``"video"``, ``"sensor"`` or ``"both"``): the target, (count, 4)."""
+        places, there = read_places(data.modalities["video"])
+        mean = torch.zeros(len(data), 2, 3)
+        covariance = _first(self).expand(len(data), 3, 3)
+        for step in range(STEPS):
+            mean, covariance = _predict(mean, covariance, self)
+            if seen in ("sensor", "both"):
+                mean, covariance = _update(mean, covariance, 2, data.modalities["sensor"][:, step], self.sensor**2)
+            if seen in ("video", "both") and step % EVERY == EVERY - 1:
+                frame = step // EVERY
+                better = _update(mean, covariance, 0, places[:, frame], self.shake**2)
+                found = there[:, frame, None, None]
+                mean, covariance = torch.where(found, better[0], mean), torch.where(found, better[1], covariance)
+        return torch.cat([mean[..., 0], mean[..., 1]], dim=1)
+
+    def ceiling(self, seen: str) -> tuple[float, float]:
+        """Root mean square error of the optimum, position (m) and velocity (m/s) along one axis, if no frame is lost.
+
+        Args:
+            seen: ``"video"``, ``"sensor"`` or ``"both"``.
+        """
+        covariance = _first(self)[None]
+        nothing = torch.zeros(1, 2, 3)
+        for step in range(STEPS):
+            _, covariance = _predict(nothing, covariance, self)
+            if seen in ("sensor", "both"):
+                _, covariance = _update(nothing, covariance, 2, torch.zeros(1, 2), self.sensor**2)
+            if seen in ("video", "both") and step % EVERY == EVERY - 1:
+                _, covariance = _update(nothing, covariance, 0, torch.zeros(1, 2), self.shake**2)
+        position, velocity, _ = covariance[0].diagonal().sqrt().tolist()
+        return position, velocity
 
 
 def _drive(count: int, world: World, generator: torch.Generator) -> torch.Tensor:
@@ -104,45 +135,6 @@ def read_places(video: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     x = (bright.sum(dim=-2) * at).sum(dim=-1) / total
     y = (bright.sum(dim=-1) * -at).sum(dim=-1) / total
     return torch.stack([x, y], dim=-1), bright.amax(dim=(-2, -1)) > 0.4
-
-
-def oracle(data: Dataset, modality: str, world: World | None = None) -> torch.Tensor:
-    """The Kalman filter on what the modality tells: estimates of the target, (count, 4).
-
-    Args:
-        modality: ``"video"``, ``"sensor"`` or ``"both"``.
-    """
-    world = world or World()
-    places, there = read_places(data.modalities["video"])
-    uses = {"video": (True, False), "sensor": (False, True), "both": (True, True)}[modality]
-    count = len(data)
-    mean = torch.zeros(count, 2, 3)
-    covariance = _first(world).expand(count, 3, 3)
-    for step in range(STEPS):
-        mean, covariance = _predict(mean, covariance, world)
-        if uses[1]:
-            mean, covariance = _update(mean, covariance, 2, data.modalities["sensor"][:, step], world.sensor**2)
-        if uses[0] and step % EVERY == EVERY - 1:
-            frame = step // EVERY
-            better = _update(mean, covariance, 0, places[:, frame], world.shake**2)
-            found = there[:, frame, None, None]
-            mean, covariance = torch.where(found, better[0], mean), torch.where(found, better[1], covariance)
-    return torch.cat([mean[..., 0], mean[..., 1]], dim=1)
-
-
-def ceilings(modality: str, world: World | None = None) -> tuple[float, float]:
-    """Root mean square error of the optimum, position (m) and velocity (m/s) along one axis, if no frame is lost."""
-    world = world or World()
-    covariance = _first(world)[None]
-    nothing = torch.zeros(1, 2, 3)
-    for step in range(STEPS):
-        _, covariance = _predict(nothing, covariance, world)
-        if modality in ("sensor", "both"):
-            _, covariance = _update(nothing, covariance, 2, torch.zeros(1, 2), world.sensor**2)
-        if modality in ("video", "both") and step % EVERY == EVERY - 1:
-            _, covariance = _update(nothing, covariance, 0, torch.zeros(1, 2), world.shake**2)
-    position, velocity, _ = covariance[0].diagonal().sqrt().tolist()
-    return position, velocity
 
 
 def _first(world: World) -> torch.Tensor:

@@ -17,12 +17,12 @@ from mmbook.datasets.digits import load_digits
 from mmbook.datasets.sound import decode, encode, padded, read_clips, trimmed, write_clips
 from mmbook.datasets.voices import load_speech, load_voices
 from mmbook.encoders.audio import BANDS, HOP, RATE, WINDOW, log_mel, mel_filters, without_channel
-from mmbook.worlds.audio_visual import audio_visual_digits
+from mmbook.worlds.audio_visual import World
 
 
 @pytest.fixture(scope="module")
 def pairs():
-    return audio_visual_digits(3, image_noise=0.5, audio_snr=10.0, count=1000)
+    return World(image_noise=0.5, audio_snr=10.0).sample(1000, 3)
 
 
 def test_digits_are_balanced_pictures():
@@ -78,8 +78,8 @@ def test_pairing_tells_nothing_but_the_digit(pairs):
 
 @pytest.mark.parametrize(("snr", "noise"), [(20.0, 0.0), (0.0, 1.0), (-12.0, 3.0)])
 def test_the_dials_set_the_noise(snr, noise):
-    clean = audio_visual_digits(0, image_noise=0.0, audio_snr=200.0, count=200)
-    data = audio_visual_digits(0, image_noise=noise, audio_snr=snr, count=200)
+    clean = World(image_noise=0.0, audio_snr=200.0).sample(200, 0)
+    data = World(image_noise=noise, audio_snr=snr).sample(200, 0)
     assert torch.equal(clean.extra["picture"], data.extra["picture"])
     added = data.modalities["image"] - clean.modalities["image"]
     assert added.std() == pytest.approx(noise, abs=0.01)
@@ -92,16 +92,16 @@ def test_the_dials_set_the_noise(snr, noise):
 @pytest.mark.parametrize("count", [9, 5001])
 def test_more_pairs_than_pictures_are_refused(count):
     with pytest.raises(ValueError, match="5000 pictures"):
-        audio_visual_digits(count=count)
+        World().sample(count, 0)
 
 
 def test_the_spectrogram_is_that_of_the_noisy_sound():
-    data = audio_visual_digits(count=100)  # not a multiple of the clips that are worked on at a time
+    data = World().sample(100, 0)  # not a multiple of the clips that are worked on at a time
     assert torch.equal(data.modalities["audio"], without_channel(log_mel(data.extra["waveform"])))
 
 
 def test_same_seed_same_pairs_other_seed_other_pairs():
-    first, again, other = (audio_visual_digits(seed, count=50) for seed in (1, 1, 2))
+    first, again, other = (World().sample(50, seed) for seed in (1, 1, 2))
     assert all(torch.equal(first.modalities[k], again.modalities[k]) for k in first.modalities)
     assert not torch.equal(first.extra["picture"], other.extra["picture"])
 

@@ -15,7 +15,7 @@ from mmbook.worlds.scene_language import (
     tokenize,
 )
 from mmbook.worlds.scenes import COLORS, GROUND, SHAPES, draw_scenes, masks, render
-from mmbook.worlds.vehicle import SIDE, World, ceilings, oracle, read_places, vehicle
+from mmbook.worlds.vehicle import SIDE, World, read_places
 
 COUNT = 1200
 
@@ -144,7 +144,7 @@ def test_one_frame_does_not_tell_the_motion_and_two_do():
     assert half.min() > 0.15
 
 
-@pytest.mark.parametrize("build", [scene_questions, scene_captions, scene_videos, vehicle])
+@pytest.mark.parametrize("build", [scene_questions, scene_captions, scene_videos, World().sample])
 def test_same_seed_same_data_other_seed_other_data(build):
     first, again, other = build(40, 1), build(40, 1), build(40, 2)
     for name, x in first.modalities.items():
@@ -168,29 +168,29 @@ def test_questions_that_can_not_be_asked(options):
 
 
 def errors(data, modality, world=None):
-    squared = (oracle(data, modality, world) - data.target).square()
+    squared = ((world or World()).oracle(data, modality) - data.target).square()
     return squared[:, :2].mean().sqrt().item(), squared[:, 2:].mean().sqrt().item()
 
 
 @pytest.mark.parametrize("modality", ["video", "sensor", "both"])
 def test_the_kalman_filter_reaches_the_ceiling(modality):
-    data = vehicle(1500, 0)
-    for found, best in zip(errors(data, modality), ceilings(modality), strict=True):
+    data = World().sample(1500, 0)
+    for found, best in zip(errors(data, modality), World().ceiling(modality), strict=True):
         assert found == pytest.approx(best, rel=0.08)
 
 
 def test_seen_and_felt_is_better_than_either():
-    both, video, sensor = (ceilings(m) for m in ("both", "video", "sensor"))
+    both, video, sensor = (World().ceiling(m) for m in ("both", "video", "sensor"))
     assert both[0] < video[0] < sensor[0]
     assert both[1] < min(video[1], sensor[1])
 
 
 def test_lost_frames_are_black_and_cost_accuracy():
     world = World(lost=0.5)
-    data = vehicle(800, 0, world)
+    data = world.sample(800, 0)
     read = read_places(data.modalities["video"])[1]
     assert not read[~data.extra["seen"]].any()
     assert read[data.extra["seen"]].float().mean() > 0.998  # the rest has left the view
     assert data.extra["seen"].float().mean() == pytest.approx(0.5, abs=0.03)
-    assert errors(data, "video", world)[0] > ceilings("video")[0] * 1.1
+    assert errors(data, "video", world)[0] > World().ceiling("video")[0] * 1.1
     assert data.modalities["video"].shape == (800, 20, SIDE, SIDE)

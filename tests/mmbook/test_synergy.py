@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mmbook.datasets.base import Dataset, split_items, split_units
-from mmbook.worlds.synergy import Information, noisy_views, noisy_views_ceilings, oracle, synergy, xor
+from mmbook.worlds import noisy_views
+from mmbook.worlds.synergy import World, xor
 
 COUNT = 20_000
-MIXED = Information(redundant=0.3, unique_a=0.2, unique_b=0.1, synergy=0.25)
+MIXED = World(redundant=0.3, unique_a=0.2, unique_b=0.1, synergy=0.25)
 
 
 def mutual_information(x: np.ndarray, y: np.ndarray) -> float:
@@ -27,7 +28,7 @@ def mutual_information(x: np.ndarray, y: np.ndarray) -> float:
 
 @pytest.mark.parametrize("seed", [0, 5])
 def test_the_bits_are_those_of_the_dials(seed):
-    data = synergy(COUNT, seed, MIXED)
+    data = MIXED.sample(COUNT, seed)
     a, b = data.extra["symbols"].numpy().T
     y = data.target.numpy()
     assert mutual_information(a, y) == pytest.approx(0.5, abs=0.02)
@@ -36,25 +37,26 @@ def test_the_bits_are_those_of_the_dials(seed):
 
 
 @pytest.mark.parametrize("modality", ["a", "b", "both"])
-@pytest.mark.parametrize("information", [MIXED, Information(synergy=1.0), Information(unique_a=0.6), Information()])
-def test_the_oracle_reaches_the_ceiling_and_not_more(information, modality):
-    data = synergy(COUNT, 1, information)
-    found = (oracle(data, modality, 5) == data.target).double().mean().item()
-    ceiling = information.ceiling(modality)
+@pytest.mark.parametrize("world", [MIXED, xor(), World(unique_a=0.6), World(), World(redundant=1, directions=3)])
+def test_the_oracle_reaches_the_ceiling_and_not_more(world, modality):
+    data = world.sample(COUNT, 1)
+    found = (world.oracle(data, modality) == data.target).double().mean().item()
+    ceiling = world.ceiling(modality)
     assert found == pytest.approx(ceiling, abs=4 * math.sqrt(0.25 / COUNT))
 
 
 def test_ceilings_of_the_noisy_views():
-    assert noisy_views_ceilings() == pytest.approx((0.75, 0.925))
-    data = noisy_views(COUNT, 2)
+    world = noisy_views.World()
+    data = world.sample(COUNT, 2)
     for modality, ceiling in zip(("a", "b", "both"), (0.75, 0.75, 0.925), strict=True):
-        found = (oracle(data, modality, 7) == data.target).double().mean().item()
+        assert world.ceiling(modality) == pytest.approx(ceiling)
+        found = (world.oracle(data, modality) == data.target).double().mean().item()
         assert found == pytest.approx(ceiling, abs=4 * math.sqrt(ceiling * (1 - ceiling) / COUNT))
 
 
 @pytest.mark.parametrize(("data", "ceilings"), [
-    (noisy_views(8000, 3), (0.75, 0.75, 0.925)),
-    (xor(8000, 3), (0.5, 0.5, 1.0)),
+    (noisy_views.World().sample(8000, 3), (0.75, 0.75, 0.925)),
+    (xor().sample(8000, 3), (0.5, 0.5, 1.0)),
 ])  # fmt: skip
 def test_no_leak_lets_a_learner_pass_the_ceiling(data, ceilings):
     for columns, ceiling in zip((["a"], ["b"], ["a", "b"]), ceilings, strict=True):
@@ -66,16 +68,16 @@ def test_no_leak_lets_a_learner_pass_the_ceiling(data, ceilings):
 
 
 def test_a_seed_decides_everything():
-    one, two, three = noisy_views(50, 1), noisy_views(50, 1), noisy_views(50, 2)
+    one, two, three = (noisy_views.World().sample(50, seed) for seed in (1, 1, 2))
     assert torch.equal(one.modalities["a"], two.modalities["a"])
     assert not torch.equal(one.modalities["a"], three.modalities["a"])
-    other_world = noisy_views(50, 1, world=9)
+    other_world = noisy_views.World(directions=9).sample(50, 1)
     assert torch.equal(one.target, other_world.target)
     assert not torch.equal(one.modalities["a"], other_world.modalities["a"])
 
 
 def test_classes_are_balanced_and_shapes_are_right():
-    data = noisy_views(6000, 0, dim=24)
+    data = noisy_views.World(dim=24).sample(6000, 0)
     assert data.modalities["b"].shape == (6000, 24)
     assert data.modalities["b"].dtype == torch.float32
     counts = data.target.bincount()
@@ -85,12 +87,12 @@ def test_classes_are_balanced_and_shapes_are_right():
 @pytest.mark.parametrize("shares", [{"synergy": 1.2}, {"unique_a": -0.1}, {"redundant": 0.6, "unique_b": 0.5}])
 def test_impossible_shares_are_refused(shares):
     with pytest.raises(ValueError, match="sum to at most 1"):
-        Information(**shares)
+        World(**shares)
 
 
 def test_too_few_dimensions_are_refused():
     with pytest.raises(ValueError, match="symbols need dim"):
-        noisy_views(10, 0, dim=4)
+        noisy_views.World(dim=4).sample(10, 0)
 
 
 @settings(max_examples=60, deadline=None)
