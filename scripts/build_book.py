@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 from bookkit.build.book import choose, read_book
 from bookkit.build.run import Options, build
-from bookkit.errors import BookError
+from bookkit.errors import BookError, tolerant_streams
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,4 +73,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    tolerant_streams()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, and leaves nothing behind
     sys.exit(main())

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from bookkit.course.config import Repository, read_config
 from bookkit.course.toc import Page, read_toc
-from bookkit.errors import BookError
+from bookkit.errors import BookError, tolerant_streams
 from bookkit.lock import alone
 from bookkit.stubs import apply
 from bookkit.stubs.plan import Plan, make_plan, retitled
@@ -48,9 +48,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    for stream in (sys.stdout, sys.stderr):  # a console that lacks a letter of a title is no reason to fail
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    tolerant_streams()
     try:
         options = parse(argv)
         plan = run(options)

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
 from bookkit.build.book import choose, read_book
+from bookkit.build.files import as_folder
 from bookkit.build.run import helpers_copy
 from bookkit.build.seed_runs import run_seeds
 from bookkit.build.seeds import Record
-from bookkit.errors import BookError
+from bookkit.errors import BookError, tolerant_streams
+from bookkit.lock import alone
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -41,13 +44,17 @@ def main(argv: list[str] | None = None) -> int:
     try:
         book = read_book(root, "0")
         chosen = [chapter for chapter in choose(book, options.only) if not chapter.idle]
-        record = Record.read(root / "seeds.json")
+        Record.read(root / "seeds.json")
     except BookError as error:
         print(f"run_seeds: {error}", file=sys.stderr)
         return 2
     try:
-        with helpers_copy(root) as folder:
+        with alone(as_folder(root / "_build")), helpers_copy(root) as folder:
+            record = Record.read(root / "seeds.json")
             faults = run_seeds(root, chosen, record, options.count, options.workers, folder)
+    except BookError as error:
+        print(f"run_seeds: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("run_seeds: interrupted; the values that were done are in seeds.json", file=sys.stderr)
         return 130
@@ -59,4 +66,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    tolerant_streams()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, and leaves nothing behind
     sys.exit(main())

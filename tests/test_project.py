@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -154,3 +155,11 @@ def test_no_source_is_ignored_by_git():
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert not [name for name in done.stdout.splitlines() if "__pycache__" not in name and not name.endswith(".part")]
+
+
+def test_every_test_file_is_collected():
+    """pytest passes over folders called build, unless told otherwise."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-q"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    collected = {line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("tests/")}
+    assert {path.relative_to(ROOT).as_posix() for path in tracked("tests/*test_*.py")} <= collected

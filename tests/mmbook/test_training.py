@@ -161,6 +161,12 @@ def test_the_epoch_that_is_kept_is_the_best_not_the_last():
     assert not torch.equal(weights[0], weights[2])
 
 
+def test_each_step_has_the_gradient_of_its_own_batch():
+    """The loss is the sum of number * weight, so the gradient is the sum of the numbers of the last batch alone."""
+    model = watched(epochs=1, loss=lambda logits, target: logits.sum())
+    assert model.weight.grad.tolist() == [sum(model.seen[-1])] * 2
+
+
 def test_weight_decay_reaches_the_optimizer():
     one, two = watched(epochs=5, weight_decay=0.0), watched(epochs=5, weight_decay=10.0)
     assert two.weight.abs().sum() < one.weight.abs().sum()

@@ -141,7 +141,7 @@ def page_source() -> str:
 
 
 def test_a_chapter_gets_the_outputs_of_its_execution_and_its_cost(app, tmp_path):
-    code = [{"cell_type": "code", "outputs": []}, {"cell_type": "code", "outputs": ["fresh"]}]
+    code = [{"cell_type": "code", "source": s, "outputs": o} for s, o in (("old address", []), (["x"], ["fresh"]))]
     (tmp_path / "executed.ipynb").write_text(json.dumps({"cells": [{"cell_type": "raw"}, *code]}), encoding="utf-8")
     (tmp_path / "pages").mkdir()
     page = {"executed": "executed.ipynb", "cpu_seconds": 34.2, "peak_mb": 900}
@@ -155,6 +155,18 @@ def test_a_chapter_gets_the_outputs_of_its_execution_and_its_cost(app, tmp_path)
     assert "{glue:text}`gain`" in prose["source"]
     assert setup["metadata"]["tags"] == ["remove-cell"]  # though a tool stripped it
     assert set(app.noted) == {str(tmp_path / "pages/page.json"), str(tmp_path / "executed.ipynb")}
+
+
+def test_a_chapter_that_was_edited_since_has_no_outputs(app, tmp_path):
+    code = [{"cell_type": "code", "source": s, "outputs": ["fresh"]} for s in ("", "another x")]
+    (tmp_path / "executed.ipynb").write_text(json.dumps({"cells": code}), encoding="utf-8")
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages/page.json").write_text(json.dumps({"executed": "executed.ipynb"}), encoding="utf-8")
+    source = [page_source()]
+    records.fill(app, "page", source)
+    title, _, cell, _ = json.loads(source[0])["cells"]
+    assert cell["outputs"] == []
+    assert "**not run**" in title["source"]
 
 
 @pytest.mark.parametrize(("failed", "word"), [(True, "**failed**"), (False, "**not run**")])

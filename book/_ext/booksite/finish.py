@@ -59,11 +59,15 @@ def finish(page: Path, site: Path, title: str, tex: dict[str, Any], meanings: di
     soup.html[MARK] = "1"
     matched = {repair.__name__: repair(soup, title) for repair in repairs.ALL}
     matched |= {"terms": terms.explain(soup, meanings), "captions": terms.number_figures(soup)}
-    icons.replace(soup, site / "_static")
-    if maths.typeset(soup, tex):
-        maths.copy_fonts(site)
+    faults = pictures.faults(soup, page)
+    try:
+        icons.replace(soup, site / "_static")
+        if maths.typeset(soup, tex):
+            maths.copy_fonts(site)
+    except (maths.MathsError, ExtensionError) as fault:
+        faults.append(f"the page can't be typeset: {fault}")
     page.write_text(KEPT.sub(lambda mark: taken[int(mark[1])], str(soup)), encoding="utf-8")
-    return {"repairs": matched, "faults": pictures.faults(soup, page)}
+    return {"repairs": matched, "faults": faults}
 
 
 def drop_unused(static: Path) -> None:
@@ -87,8 +91,7 @@ def finish_site(app: Sphinx, error: Exception | None) -> None:
     site = Path(app.outdir)
     pages = [page for page in sorted(site.rglob("*.html")) if "_static" not in page.parts and not done(page)]
     tex = (app.config.mathjax3_config or {}).get("tex", {})
-    meanings = terms.definitions(app.env)
-    faults = []
+    meanings = {} if error else terms.definitions(app.env)
     record = records.folder(app) / "finished.json"  # scripts/build_book.py and the tests of the site read it
     try:
         finished = json.loads(record.read_text(encoding="utf-8"))
@@ -96,18 +99,13 @@ def finish_site(app: Sphinx, error: Exception | None) -> None:
         finished = {}
     for page in pages:
         docname = page.relative_to(site).with_suffix("").as_posix()
-        try:
-            finished[docname] = finish(page, site, app.config.html_title, tex, meanings)
-        except maths.MathsError as fault:
-            faults.append(f"{docname}: {fault}")
+        finished[docname] = finish(page, site, app.config.html_title, tex, meanings)
     record.write_text(json.dumps(finished, indent=1))
     if app.config.root_doc != "index":
         write_redirect(app, site)
     styles.shrink(site)
-    if pages and not faults:
+    if pages:
         drop_unused(site / "_static")
-    if faults:
-        raise ExtensionError("mathematics that MathJax cannot typeset:\n" + "\n".join(faults))
 
 
 def connect(app: Sphinx) -> None:

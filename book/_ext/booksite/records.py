@@ -15,7 +15,8 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 GLUE = re.compile(r"\{glue(?::\w+)?\}`[^`]*`")
-TITLE = re.compile(r"#[ \t]+\S")
+GLUE_BLOCK = re.compile(r"^(`{3,}|:{3,})\{glue(?::\w+)?\}.*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
+TITLE = re.compile(r"^(?:#[ \t]+\S.*|[^\n]+\n=+[ \t]*)$", re.MULTILINE)
 SETUP = re.compile(r"setup-[0-9a-f]{8}x*")
 FAILED = "This chapter **failed** when the book was built, so it is shown without results."
 NOT_RUN = "This chapter was **not run** when the book was built, so it is shown without results."
@@ -48,16 +49,27 @@ def fill(app: Sphinx, docname: str, source: list[str]) -> None:
     notebook = json.loads(source[0])
     page = load(app.env, f"pages/{docname}") or {}
     executed = folder(app) / page["executed"] if page.get("executed") else None
+    outputs, note = [], BANNER.format(FAILED if page.get("failed") else NOT_RUN)
     if executed is not None and executed.is_file():
         app.env.note_dependency(str(executed))
-        done = json.loads(executed.read_text(encoding="utf-8"))
-        outputs = [cell["outputs"] for cell in done["cells"] if cell["cell_type"] == "code"]
-        note = cost(page)
-    else:
-        outputs = []
-        note = BANNER.format(FAILED if page.get("failed") else NOT_RUN)
+        done = [c for c in json.loads(executed.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+        if same_code(notebook, done):
+            outputs, note = [cell["outputs"] for cell in done], cost(page)
+        else:
+            logger.warning("was edited while the book was built; build it again", location=docname)
     merge(notebook, outputs, note)
+    notebook["metadata"].setdefault("kernelspec", {"display_name": "Python 3", "name": "python3"})
+    notebook["metadata"].setdefault("language_info", {"name": "python"})
     source[0] = json.dumps(notebook)
+
+
+def same_code(notebook: dict[str, Any], done: list[dict[str, Any]]) -> bool:
+    """Tell whether a notebook has the code that was executed; the address in its setup cell may be another one."""
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return len(code) == len(done) and all(
+        SETUP.fullmatch(str(one.get("id"))) or "".join(one["source"]) == "".join(other["source"])
+        for one, other in zip(code, done, strict=True)
+    )
 
 
 def merge(notebook: dict[str, Any], outputs: list[list[Any]], note: str) -> None:
@@ -71,10 +83,14 @@ def merge(notebook: dict[str, Any], outputs: list[list[Any]], note: str) -> None
         if SETUP.fullmatch(str(cell.get("id"))):  # some tools strip the tag that hides it
             cell["metadata"]["tags"] = ["remove-cell"]
         if cell["cell_type"] == "markdown" and len(outputs) < len(code):
-            cell["source"] = GLUE.sub("(not built)", cell["source"])
-    titled = next((c for c in cells if c["cell_type"] == "markdown" and TITLE.match(c["source"].lstrip())), None)
+            cell["source"] = GLUE.sub("(not built)", GLUE_BLOCK.sub("(not built)", cell["source"]))
+    words = (cell for cell in cells if cell["cell_type"] == "markdown")
+    titled = next(((cell, title) for cell in words if (title := TITLE.search(cell["source"]))), None)
     if titled:
-        titled["source"] += note
+        cell, title = titled
+        cell["source"] = f"{cell['source'][: title.end()]}{note}\n{cell['source'][title.end() :]}"
+    elif note:
+        cells.insert(0, {"cell_type": "markdown", "id": "note", "metadata": {}, "source": note.strip()})
 
 
 def cost(page: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 
+from bookkit.build import collect
 from bookkit.build.executed import Run
 from bookkit.build.keys import Helpers, code_sources, kernel_name, page_key
 from bookkit.course.config import Config, read_config
@@ -23,6 +24,8 @@ from bookkit.errors import BookError
 BUDGET = 120  # processor seconds, unless the page's own metadata says otherwise
 KERNEL = "python3"
 CODE_CELL = re.compile(r"^[ \t]*(?:`{3,}|~{3,}|:{3,})\{code-cell\}", re.MULTILINE)
+
+EXAMPLE = re.compile(r"^(`{4,})(?!\{).*?^\1`*[ \t]*$", re.MULTILINE | re.DOTALL)  # a fence around a fence
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Chapter:
     @property
     def name(self) -> str:
         """The chapter in reports: the page without the book's folder."""
-        return self.docname.removeprefix("book/")
+        return collect.chapter(self.docname)
 
     @property
     def marks(self) -> dict[str, Any]:
@@ -80,6 +83,7 @@ def read_book(root: Path, seed: str) -> Book:
     config = read_config(root)
     helpers, tree = Helpers(root), Tree(root)
     book = Book(root, config, seed)
+    collect.cards(root, {})  # a faulty one is said before anything runs
     for page in read_toc(root, config.excluded):
         files = tree.files(page.docname)
         if not files:
@@ -95,7 +99,7 @@ def read_book(root: Path, seed: str) -> Book:
             data = _checked(path)
             reached = helpers.reached(code_sources(data))
             book.chapters.append(Chapter(page.docname, data, page_key(data, helpers, seed), reached))
-        elif path.suffix == ".md" and CODE_CELL.search(read_text(path)):
+        elif path.suffix == ".md" and CODE_CELL.search(EXAMPLE.sub("", read_text(path))):
             raise BookError(path, "holds code cells, which would never run; make it a notebook")
     return book
 
@@ -142,4 +146,4 @@ def choose(book: Book, only: list[str] | None) -> list[Chapter]:
         if found is None:
             raise BookError("--only", f"{name!r} is no notebook of the TOC; there are {', '.join(by_name)}")
         chosen.append(found)
-    return chosen
+    return list({chapter.docname: chapter for chapter in chosen}.values())

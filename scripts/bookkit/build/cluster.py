@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from tqdm import tqdm
 
@@ -44,7 +45,7 @@ def run_all(jobs: list[Job], scheduler: str, done: Callable[[Result], None]) -> 
                 retries=0,
                 priority=-position,
                 resources={"GPU": 1} if job.gpu else None,
-                key=f"{job.docname}-{position}",
+                key=f"{job.docname}-{uuid4().hex}",  # Dask computes equal keys once, also those of another build
             )
             for position, job in enumerate(jobs)
         ]

@@ -32,10 +32,17 @@ def _outputs(notebook: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
 def claims(docname: str, notebook: dict[str, Any]) -> list[dict[str, Any]]:
     """The claims a page made, in its order, each with the id of its cell."""
     return [
-        {"chapter": chapter(docname), "anchor": notebook["cells"][index].get("id"), **output["data"][CLAIM]}
+        {"chapter": chapter(docname), "anchor": notebook["cells"][index].get("id")} | _finite(output["data"][CLAIM])
         for index, output in _outputs(notebook)
         if CLAIM in output["data"]
     ]
+
+
+def _finite(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without numbers that JSON does not know; kernels send them as words."""
+    numbers = ("effect", "low", "high", "at_least")
+    odd = {key for key in numbers if isinstance(value := record.get(key), str) or value != value}
+    return {key: None if key in odd else value for key, value in record.items()}
 
 
 def figures(docname: str, notebook: dict[str, Any]) -> dict[str, dict[str, str]]:
@@ -84,7 +91,11 @@ def cards(root: Path, reached: dict[str, set[str]]) -> list[dict[str, Any]]:
             raise BookError(path, f"is no TOML ({error}); mend it") from None
         if lacks := [key for key in ("name", "title", "summary", "load", "size") if not card.get(key)]:
             raise BookError(path, f"the data card has no {' and no '.join(lacks)}; add it (another card shows how)")
-        files = list((path.parent / "files").iterdir()) if path.name == "card.toml" else []
+        for source in card.get("sources", []):
+            if not source.get("what") or not source.get("licence"):
+                raise BookError(path, "a source of the data card has no `what` or no `licence`; add it")
+        vendored = path.parent / "files"
+        files = list(vendored.iterdir()) if path.name == "card.toml" and vendored.is_dir() else []
         if files:  # a generator has none
             card["size"]["bytes"] = sum(p.stat().st_size for p in files)
         module = path.parent if path.name == "card.toml" else path.with_suffix("")

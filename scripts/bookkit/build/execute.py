@@ -61,6 +61,7 @@ class Result:
     cpu_seconds: float = 0.0  # of the kernel and its children, start included
     peak_mb: float = 0.0
     failure: str | None = None
+    raised: bool = False  # whether the failure is an error of a cell, and not of the machine
 
 
 async def run(job: Job) -> Result:
@@ -73,7 +74,8 @@ async def run(job: Job) -> Result:
         client = _Client(
             notebook,
             timeout=None,  # _Watch knows better
-            iopub_timeout=60,
+            startup_timeout=STALL,
+            iopub_timeout=STALL,
             raise_on_iopub_timeout=True,  # else what the kernel said late would be missing without a word
             shutdown_kernel="immediate",
             resources={"metadata": {"path": folder}},
@@ -86,7 +88,8 @@ async def run(job: Job) -> Result:
         start = time.perf_counter()
         failure = await _execute(client, watch, _environment(job), job)
         seconds = time.perf_counter() - start
-    return Result(job.docname, nbformat.writes(notebook), seconds, watch.cpu, watch.peak / 2**20, failure)
+    peak = watch.peak / 2**20
+    return Result(job.docname, nbformat.writes(notebook), seconds, watch.cpu, peak, failure, raised=watch.raised)
 
 
 def run_packed(job: Job, package: bytes) -> Result:
@@ -121,6 +124,7 @@ async def _execute(client: _Client, watch: _Watch, environment: dict[str, str], 
     except NoSuchKernel as error:
         return f"{job.docname}: no kernel {error.name!r} is installed here; set metadata.kernelspec.name to python3"
     except (CellExecutionError, CellControlSignal, DeadKernelError, RuntimeError) as error:
+        watch.raised = isinstance(error, CellExecutionError)
         return _describe(job, client.nb, watch.index, str(error))
     finally:
         for task in (cells, guard):
@@ -130,9 +134,8 @@ async def _execute(client: _Client, watch: _Watch, environment: dict[str, str], 
 
 
 def _describe(job: Job, notebook: nbformat.NotebookNode, index: int, what: str) -> str:
-    cell = notebook.cells[index] if index >= 0 else {}
-    seed = job.environment.get("MMBOOK_SEED", "0")
-    head = f"{job.docname}, cell {index + 1} (id {cell.get('id', '?')}), MMBOOK_SEED={seed}"
+    cell = f"cell {index + 1} (id {notebook.cells[index].get('id', '?')})" if index >= 0 else "before the first cell"
+    head = f"{job.docname}, {cell}, MMBOOK_SEED={job.environment.get('MMBOOK_SEED', '0')}"
     return f"{head}\n{ANSI.sub('', what).strip()}"
 
 
@@ -149,7 +152,8 @@ class _Client(NotebookClient):
             yield
         finally:
             _end(_family(self))
-            await self._async_cleanup_kernel()
+            if self.km is not None:  # nbclient has cleaned up itself after a start that failed
+                await self._async_cleanup_kernel()
 
     async def _keep_all_outputs(self) -> None:
         """Let both ends of the queue of outputs grow without end: zmq drops what a slow reader has not taken.
@@ -182,7 +186,7 @@ class _Watch:
 
     def __init__(self, client: NotebookClient) -> None:
         self.client = client
-        self.index, self.cpu, self.peak = -1, 0.0, 0
+        self.index, self.cpu, self.peak, self.raised = -1, 0.0, 0, False
         self._cell_cpu, self._stirred = 0.0, (time.monotonic(), 0.0)
 
     def cell_starts(self, cell_index: int, **_: Any) -> None:

@@ -32,11 +32,13 @@ class Executed:
         """Where the result of a page under a key lies, if there is one."""
         return self.folder / f"{docname}-{key}.ipynb"
 
-    def get(self, docname: str, key: str) -> tuple[dict[str, Any], Run] | None:
-        """The executed notebook and its cost, or None. A broken file is dropped, and said."""
+    def get(self, docname: str, key: str, code_cells: int) -> tuple[dict[str, Any], Run] | None:
+        """The executed notebook and its cost, or None. A file that is broken, or of other cells, is dropped."""
         path = self.path(docname, key)
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
+            if sum(cell["cell_type"] == "code" for cell in data["cells"]) != code_cells:
+                raise ValueError
             return data, Run(**data["metadata"][RUN])
         except FileNotFoundError:
             return None
@@ -63,6 +65,12 @@ class Executed:
         if path.is_dir():
             as_folder(path).rmdir()
         path.unlink(missing_ok=True)
+
+
+def without_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
+    """The notebook as if it had never run: what an author's editor saved is no result of this build."""
+    bare: dict[str, Any] = {"outputs": [], "execution_count": None}
+    return {**notebook, "cells": [{**c, **bare} if c["cell_type"] == "code" else c for c in notebook["cells"]]}
 
 
 def with_outputs(notebook: dict[str, Any], executed: dict[str, Any]) -> dict[str, Any]:

@@ -46,11 +46,23 @@ class Helpers:
         self._names: dict[str, set[str] | None] = {}  # module -> what it names
         self._digests: dict[Path, str] = {}
 
+    def _files(self, pattern: str) -> list[Path]:
+        """The files of the package, without what editors leave beside a file that is open (.x.swp, .#x, x~)."""
+        inside = (path for path in self.folder.rglob(pattern) if path.is_file())
+        relative = ((path, path.relative_to(self.folder).parts) for path in inside)
+        return sorted(p for p, parts in relative if not any(x.startswith(".") or x.endswith("~") for x in parts))
+
+    def encoders_digest(self) -> str:
+        """Hash of what embeddings depend on beside their inputs: the encoders, their weights, the pins."""
+        names = [name for name in self.modules if name.startswith(f"{PACKAGE}.encoders")]
+        text = self.digest(f"import {name}" for name in names) + "".join(_pins(self.root))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
     @cached_property
     def modules(self) -> dict[str, Path]:
         """Dotted name -> file."""
         found = {}
-        for path in sorted(self.folder.rglob("*.py")):
+        for path in self._files("*.py"):
             parts = path.relative_to(self.root).with_suffix("").parts
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
         return found
@@ -64,8 +76,8 @@ class Helpers:
         packages = {path.parent: name for name, path in self.modules.items() if path.name == "__init__.py"}
         plain = {path.with_suffix(""): name for name, path in self.modules.items()}
         found: dict[str, list[Path]] = {}
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_file() and path.suffix not in (".py", ".pyc", ".part"):
+        for path in self._files("*"):
+            if path.suffix not in (".py", ".pyc", ".part"):
                 around = next((packages[folder] for folder in path.parents if folder in packages), PACKAGE)
                 owner = plain.get(path.with_suffix(""), around)
                 found.setdefault(owner, []).append(path)
@@ -197,16 +209,16 @@ def page_key(notebook: dict[str, Any], helpers: Helpers, seed: str) -> str:
     parts = {
         "code": codes,
         "tags": [sorted(EXECUTION_TAGS & set(cell.get("metadata", {}).get("tags") or ())) for cell in cells],
-        "kernel": kernel_name(notebook),
         "helpers": helpers.digest(codes),
-        "requirements": _pins(helpers.root / "requirements.txt"),
+        "requirements": _pins(helpers.root),
         "python": list(sys.version_info[:2]),
         "seed": seed,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def _pins(path: Path) -> list[str]:
-    """The lines of requirements.txt that say something to pip."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return sorted(filter(None, (line.split("#")[0].strip() for line in lines)))
+def _pins(root: Path) -> list[str]:
+    """The lines of requirements.txt and weights.txt that say something to pip."""
+    files = [path for name in ("requirements.txt", "weights.txt") if (path := root / name).is_file()]
+    lines = [line.split("#")[0].strip() for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    return sorted(filter(None, lines))

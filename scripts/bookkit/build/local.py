@@ -30,7 +30,10 @@ async def _run_all(jobs: list[Job], workers: int, done: Callable[[Result], None]
                 done(Result(job.docname, "", failure=f"{job.docname} asks for a GPU; {where}"))
             else:
                 async with gate:
-                    result = await run(job)
+                    try:
+                        result = await run(job)
+                    except Exception as error:  # whatever it is, the other chapters go on
+                        result = Result(job.docname, "", failure=f"{job.docname}\n{type(error).__name__}: {error}")
                 done(result)
             bar.update()
 

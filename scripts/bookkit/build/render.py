@@ -31,7 +31,11 @@ def render(root: Path, docnames: list[str]) -> list[str]:
             as_folder(build / name)
     done_before = build / "rendered.sha256"
     inputs = _inputs(root, build, docnames)
-    if _text(done_before) != inputs or not (build / "html/index.html").is_file():
+    whole = _is_whole(build, docnames)
+    if _text(done_before) != inputs or not whole:
+        if not whole and done_before.exists():
+            print("note: the site had lost a part; it is rendered anew")
+            _forget(build)
         done_before.unlink(missing_ok=True)
         fresh = _start_anew_if_needed(root, build, docnames)
         warnings, broken = _sphinx(root, build)
@@ -68,12 +72,23 @@ def _sphinx(root: Path, build: Path) -> tuple[list[str], bool]:
     return [line.replace(f"{root}{os.sep}", "") for line in warnings], False
 
 
+def _is_whole(build: Path, docnames: list[str]) -> bool:
+    """Whether every page is there, with what was found of it."""
+    finished = read_json(build / "finished.json", {})
+    pages = [build / "html" / f"{name}.html" for name in docnames]
+    there = all(page.is_file() and page.stat().st_size for page in [*pages, build / "html/index.html"])
+    return there and set(docnames) <= set(finished) and (build / "html/_static").is_dir()
+
+
 def _inputs(root: Path, build: Path, docnames: list[str]) -> str:
     """Hash of all that a site is made from: each file of the project by time and size, the records by content."""
     digest = hashlib.sha256("\n".join(docnames).encode())
     for folder, names in walk(root):
         for name in names:
-            facts = os.lstat(os.path.join(folder, name))
+            try:
+                facts = os.lstat(os.path.join(folder, name))
+            except FileNotFoundError:  # an editor's, gone since it was listed
+                continue
             digest.update(f"{folder}/{name} {facts.st_mtime_ns} {facts.st_size}\n".encode(errors="replace"))
     for path in sorted([*build.glob("*.json"), *(build / "pages").rglob("*.json")]):
         if path.name != "finished.json":

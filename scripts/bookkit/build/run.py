@@ -18,11 +18,11 @@ from typing import Any
 
 from bookkit.build import collect
 from bookkit.build.book import Book, Chapter
-from bookkit.build.executed import Executed, Run, with_outputs
+from bookkit.build.executed import Executed, Run, with_outputs, without_outputs
 from bookkit.build.files import as_folder, read_json, write_json
 from bookkit.build.keys import PACKAGE, Helpers, code_sources, page_key
 from bookkit.build.render import render
-from bookkit.build.seeds import fared
+from bookkit.build.seeds import Record, fared
 from bookkit.lock import alone
 
 STRICT = 1.5  # times the budget: processor seconds rise, too, when kernels share the machine's caches
@@ -52,8 +52,9 @@ def build(book: Book, chosen: list[Chapter], options: Options) -> list[str]:
     out = as_folder(book.root / "_build")
     with alone(out):
         results = Executed(out / "executed")
+        record = Record.read(book.root / "seeds.json")
         for chapter in book.chapters:
-            found = results.get(chapter.docname, chapter.key)
+            found = results.get(chapter.docname, chapter.key, len(code_sources(chapter.data)))
             if found and not (options.no_cache and chapter in chosen):
                 chapter.executed, chapter.run = found
         execute(book, chosen, results, options)
@@ -63,7 +64,7 @@ def build(book: Book, chosen: list[Chapter], options: Options) -> list[str]:
         problems += _cost(book, options.strict)
         for name, notebook in outputs.items():
             problems += collect.unshown(name, notebook)
-        _write_records(book, outputs, results, out)
+        _write_records(book, outputs, results, record)
         problems += render(book.root, book.docnames)
         _place_artifacts(outputs, out / "html")
         _warn_of_weight(book, out / "html")
@@ -74,11 +75,10 @@ def build(book: Book, chosen: list[Chapter], options: Options) -> list[str]:
 
 def execute(book: Book, chosen: list[Chapter], results: Executed, options: Options) -> None:
     """Run the chosen chapters that have no valid result; the others go on when one fails."""
+    for chapter in book.chapters:
+        if chapter.run is None and chapter.idle:
+            _keep(results, chapter, json.dumps(without_outputs(chapter.data)), NO_COST)
     waiting = [chapter for chapter in chosen if chapter.run is None]
-    for chapter in waiting:
-        if chapter.idle:
-            _keep(results, chapter, json.dumps(chapter.data), NO_COST)
-    waiting = [chapter for chapter in waiting if chapter.run is None]
     if not waiting:
         return
     from bookkit.build.execute import Job, Result  # slow to import, and mostly nothing is to be run
@@ -97,11 +97,12 @@ def execute(book: Book, chosen: list[Chapter], results: Executed, options: Optio
               f"peak {cost.peak_mb:.0f} MB", flush=True)  # fmt: skip
 
     environment = {"MMBOOK_SEED": book.seed}
-    if not options.scheduler:
-        environment["MMBOOK_CACHE"] = str(book.root / "_build/embeddings")
     with helpers_copy(book.root) as folder:
+        if not options.scheduler:
+            kept = Path(folder) if options.no_cache else book.root / "_build"
+            environment["MMBOOK_CACHE"] = str(kept / "embeddings" / Helpers(book.root).encoders_digest())
         jobs = [
-            Job(c.docname, json.dumps(c.data), folder, environment, gpu=bool(c.marks.get("gpu")))
+            Job(c.docname, json.dumps(without_outputs(c.data)), folder, environment, gpu=bool(c.marks.get("gpu")))
             for c in _longest_first(book, waiting)
         ]
         if options.scheduler:
@@ -124,7 +125,9 @@ def helpers_copy(root: Path) -> Iterator[str]:
     """A folder with a copy of the helper package, which an author may edit while chapters run."""
     with TemporaryDirectory(prefix="mmbook-helpers-") as folder:
         if (root / PACKAGE).is_dir():
-            shutil.copytree(root / PACKAGE, Path(folder) / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+            of_editors = shutil.ignore_patterns("__pycache__", ".*", "*~")
+            target = Path(folder) / PACKAGE
+            shutil.copytree(root / PACKAGE, target, ignore=of_editors, ignore_dangling_symlinks=True)
         yield folder
 
 
@@ -177,8 +180,9 @@ def _cost(book: Book, strict: bool) -> list[str]:
     return faults
 
 
-def _write_records(book: Book, outputs: dict[str, dict[str, Any]], results: Executed, out: Path) -> None:
+def _write_records(book: Book, outputs: dict[str, dict[str, Any]], results: Executed, record: Record) -> None:
     """What the site's own pages and other tools read."""
+    out = book.root / "_build"
     claims: list[dict[str, Any]] = []
     figures: dict[str, Any] = {}
     times: dict[str, Any] = {}
@@ -200,7 +204,7 @@ def _write_records(book: Book, outputs: dict[str, dict[str, Any]], results: Exec
                 "cached": not chapter.fresh,
             }
         write_json(out / "pages" / f"{chapter.docname}.json", page)
-    _add_seeds(book, claims)
+    _add_seeds(book, claims, record)
     write_json(out / "claims.json", claims)
     write_json(out / "figures.json", figures)
     write_json(out / "times.json", times)
@@ -225,13 +229,12 @@ def _place_artifacts(outputs: dict[str, dict[str, Any]], site: Path) -> None:
             path.write_bytes(data)
 
 
-def _add_seeds(book: Book, claims: list[dict[str, Any]]) -> None:
+def _add_seeds(book: Book, claims: list[dict[str, Any]], record: Record) -> None:
     """Say of each claim how it fared over many seeds (`make seeds`), and whether that was the chapter as it is."""
-    record = read_json(book.root / "seeds.json", {})
     helpers = Helpers(book.root)
-    keys = {c.name: page_key(c.data, helpers, "any") for c in book.chapters if c.name in record}
+    keys = {c.name: page_key(c.data, helpers, "any") for c in book.chapters if c.name in record.chapters}
     for claim in claims:
-        row = record.get(claim["chapter"])
+        row = record.chapters.get(claim["chapter"])
         if row:
             old = "" if row["key"] == keys[claim["chapter"]] else " (before the chapter changed)"
             claim["fared"] = fared(row["seeds"], claim["statement"]) + old

@@ -8,6 +8,7 @@ from pathlib import Path
 from bookkit.build import collect, local
 from bookkit.build.book import Chapter
 from bookkit.build.execute import Job, Result
+from bookkit.build.executed import without_outputs
 from bookkit.build.keys import Helpers, page_key
 from bookkit.build.seeds import Record
 
@@ -26,6 +27,7 @@ def run_seeds(root: Path, chosen: list[Chapter], record: Record, count: int, wor
         KeyboardInterrupt: after Ctrl-C; what was done is in the record.
     """
     sources = Helpers(root)
+    cache = str(root / "_build/embeddings" / sources.encoders_digest())
     jobs: list[Job] = []
     seeds: dict[str, tuple[Chapter, int]] = {}
     for chapter in chosen:
@@ -34,16 +36,21 @@ def run_seeds(root: Path, chosen: list[Chapter], record: Record, count: int, wor
         for seed, _ in zip(fresh, range(count), strict=False):
             name = f"{chapter.docname} (seed {seed})"
             seeds[name] = chapter, seed
-            environment = {"MMBOOK_SEED": str(seed), "MMBOOK_CACHE": str(root / "_build/embeddings")}
-            jobs.append(Job(name, json.dumps(chapter.data), helpers, environment))
+            environment = {"MMBOOK_SEED": str(seed), "MMBOOK_CACHE": cache}
+            text = json.dumps(without_outputs(chapter.data))
+            jobs.append(Job(name, text, helpers, environment, gpu=bool(chapter.marks.get("gpu"))))
     jobs.sort(key=lambda job: seeds[job.docname][1])  # every chapter gets its first value before any gets its last
     faults: list[str] = []
 
     def settle(result: Result) -> None:
         chapter, seed = seeds[result.docname]
         claims = collect.claims(chapter.docname, json.loads(result.notebook)) if result.notebook else []
-        record.add(chapter.name, seed, None if result.failure and not claims else claims)
-        if result.failure:
+        if result.raised or not result.failure:  # a kernel that was killed says nothing about the chapter
+            record.add(chapter.name, seed, None if result.failure and not claims else claims)
+        if not result.failure:
+            name = f"{chapter.name}, seed {seed}"
+            faults.extend(f"{name}: claim fails: {claim['statement']}" for claim in claims if not claim["holds"])
+        else:
             faults.append(f"FAILED {result.failure}")
         print(
             f"{chapter.name}, seed {seed}: {sum(c['holds'] for c in claims)} of {len(claims)} claims hold", flush=True

@@ -22,6 +22,7 @@ _SETUP = re.compile(
     r"# Written by scripts/generate_stubs\.py[^\n]*\nimport sys\n\nif \"google\.colab\" in sys\.modules:"
     r"(\n    %pip install --quiet [^\n]*)+"
 )
+_BEGINNINGS = tuple(f"{slot}-" for slot in KINDS)
 _FORMS = {"badge": _BADGE, "setup": _SETUP}
 
 
@@ -57,7 +58,11 @@ def find(cells: list[dict[str, Any]]) -> Managed:
     """Tell the managed cells of a notebook from the author's."""
     found = Managed()
     for index, cell in enumerate(cells):
-        mark, slot = _mark(cell), _own_slot(cell)
+        mark = _mark(cell)
+        name = cell.get("id") or cell.get("metadata", {}).get("id")  # Colab keeps it in the metadata
+        if mark is None and isinstance(name, str) and not name.startswith(_BEGINNINGS):
+            continue  # nearly all cells
+        slot = _own_slot(cell, mark, name)
         if slot and slot not in found.cells.values() and slot not in found.held:
             if cell["cell_type"] == KINDS[slot] and _FORMS[slot].fullmatch(_source(cell).strip()):
                 found.cells[index] = slot
@@ -78,17 +83,17 @@ def _typed_into(index: int, cell: dict[str, Any], slot: str) -> str:
 
 
 def _mark(cell: dict[str, Any]) -> str | None:
-    mark = cell.get("metadata", {}).get(KEY)
+    metadata = cell.get("metadata")
+    mark = metadata.get(KEY) if metadata else None
     slot = mark.get("managed") if isinstance(mark, dict) else None
     return slot if isinstance(slot, str) else None
 
 
-def _own_slot(cell: dict[str, Any]) -> str | None:
-    """The slot that a cell's id belongs to; in formats without ids the mark decides, if the text is ours."""
-    name = cell.get("id") or cell.get("metadata", {}).get("id")  # Colab keeps it in the metadata
-    mark = _mark(cell)
+def _own_slot(cell: dict[str, Any], mark: str | None, name: object) -> str | None:
+    """The slot that a cell's id belongs to; in formats without ids the text decides."""
     if not isinstance(name, str):
-        return mark if mark in KINDS and _FORMS[mark].fullmatch(_source(cell).strip()) else None
+        text = _source(cell).strip()
+        return next((slot for slot, form in _FORMS.items() if mark in (slot, None) and form.fullmatch(text)), None)
     slot = next((slot for slot in KINDS if re.fullmatch(rf"{slot}-[0-9a-f]{{8}}x*", name)), None)
     return slot if mark in (slot, None) else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -89,8 +90,9 @@ class Notebook:
         noted = self.marks.get("fingerprint")
         if noted is None or self.managed.faults:
             return False
-        tagged = any(cell.get("metadata") for i, cell in enumerate(self.cells) if i not in self.managed.cells)
-        return fingerprint(self.cells) == (noted if tagged else self.marks.get("stripped", noted))
+        mine = [cell for index, cell in enumerate(self.cells) if index not in self.managed.cells]
+        stripped = not any(cell.get("metadata") for cell in mine)
+        return fingerprint(mine) == (self.marks.get("stripped", noted) if stripped else noted)
 
     @cached_property
     def heading(self) -> Heading | None:
@@ -161,20 +163,26 @@ def source(cell: dict[str, Any]) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
-def fingerprint(cells: list[dict[str, Any]]) -> str:
-    """SHA-256 over what an author can have written: sources, types, tags and outputs of the unmanaged cells.
+def fingerprint(cells: Iterable[dict[str, Any]]) -> str:
+    """SHA-256 over what an author can have written in these cells: sources, types, tags, outputs.
 
     Sources count the same as list or string; traces of editors do not count, nor do ids and execution counts.
     """
-    ours = find(cells).cells
-    mine = [_written(cell) for index, cell in enumerate(cells) if index not in ours]
-    return hashlib.sha256(json.dumps(mine, sort_keys=True).encode()).hexdigest()
+    return digest_of(map(written, cells))
 
 
-def _written(cell: dict[str, Any]) -> dict[str, Any]:
-    metadata = {key: value for key, value in cell.get("metadata", {}).items() if key not in NOISE and value != []}
-    rest = {key: cell[key] for key in ("outputs", "attachments") if cell.get(key)}
-    return {"type": cell["cell_type"], "source": source(cell), "metadata": metadata, **rest}
+def digest_of(texts: Iterable[str]) -> str:
+    """SHA-256 over texts that ``written`` made."""
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def written(cell: dict[str, Any]) -> str:
+    """What an author can have written in one cell, as a text that is equal for nothing else."""
+    metadata = cell.get("metadata")
+    kept = {key: value for key, value in metadata.items() if key not in NOISE and value != []} if metadata else None
+    rest = [kept or None, cell.get("outputs") or None, cell.get("attachments") or None]
+    more = json.dumps(rest, sort_keys=True) if any(rest) else ""
+    return f"{cell['cell_type']}\0{more}\0{source(cell)}"
 
 
 @dataclass(frozen=True)

@@ -157,12 +157,11 @@ def _plan_notebook(plan: Plan, path: str, notebook: Notebook, page: Page, reposi
 def _needs(plan: Plan, path: str, notebook: Notebook) -> list[str]:
     """The packages that a chapter's metadata asks for; what is no pinned package is a problem."""
     needs = notebook.marks.get("needs", [])
-    wrong = [need for need in needs if not (isinstance(need, str) and NEED.fullmatch(need))]
-    if not isinstance(needs, list) or wrong:
-        what = f'metadata mmbook.needs {wrong or needs!r} is not a list of pinned packages such as "name==1.0"'
-        plan.problems.append({"where": path, "what": what})
-        return []
-    return needs
+    if isinstance(needs, list) and all(isinstance(need, str) and NEED.fullmatch(need) for need in needs):
+        return needs
+    what = f'metadata mmbook.needs {needs!r} is not a list of pinned packages such as ["name==1.0"]'
+    plan.problems.append({"where": path, "what": what})
+    return []
 
 
 def _with_managed_cells(notebook: Notebook, page: Page, wanted: dict[str, str]) -> str:
@@ -224,8 +223,9 @@ def retitled(text: str, path: Path, title: str, page: Page, repository: Reposito
             return text
         old = source(notebook.cells[heading.cell])
         made = _parsed(notebook.edited({heading.cell: old[: heading.start] + title + old[heading.end :]}), path)
-        if made.untouched and not is_current(made, page, repository):
-            return to_text(render(page, repository, made.data["metadata"]))
+        needs = _needs(Plan(), str(path), made)
+        if made.untouched and not is_current(made, page, repository, needs):
+            return to_text(render(page, repository, made.data["metadata"], needs))
         return made.text
     heading = find_h1(text)
     return text if heading is None else text[: heading.start] + title + text[heading.end :]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from functools import cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -14,9 +15,9 @@ from sphinx_external_toc.parsing import MalformedError
 from bookkit.course import managed
 from bookkit.course.config import Repository
 from bookkit.course.managed import KEY, KINDS
-from bookkit.course.notebook import Notebook, fingerprint, source
+from bookkit.course.notebook import Notebook, digest_of, source, written
 from bookkit.course.toc import Page
-from bookkit.stubs.skeletons import SKELETONS, template_for
+from bookkit.stubs.skeletons import SKELETONS, Piece, template_for
 
 
 def managed_cell(page: Page, slot: str, text: str) -> dict[str, Any]:
@@ -40,24 +41,40 @@ def _cell(kind: str, page: Page, slot: str, text: str, metadata: dict[str, Any])
     return cell
 
 
-def _own_cells(page: Page) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The unmanaged cells of a stub, and the generator's notes about it.
+def _own_cells(page: Page) -> list[dict[str, Any]]:
+    """The unmanaged cells of a stub."""
+    cells = [_cell("markdown", page, "title", f"# {heading(page.name)}", {})]
+    for piece in SKELETONS[_template(page)]:
+        cells.append(_cell(piece.kind, page, piece.slot, piece.text, {"tags": [*piece.tags]} if piece.tags else {}))
+    return cells
+
+
+def _template(page: Page) -> str:
+    """The name of a page's template.
 
     Raises:
         MalformedError: the page asks for a template that does not exist.
     """
     try:
-        template = template_for(page.docname, page.meta.get("template"))
+        return template_for(page.docname, page.meta.get("template"))
     except ValueError as error:
         raise MalformedError(f"{error} @ '{page.where}'") from None
-    cells = [_cell("markdown", page, "title", f"# {heading(page.name)}", {})]
-    for piece in SKELETONS[template]:
-        cells.append(_cell(piece.kind, page, piece.slot, piece.text, {"tags": [*piece.tags]} if piece.tags else {}))
-    bare = [{**cell, "metadata": {}} for cell in cells]
-    marks: dict[str, str] = {"fingerprint": fingerprint(cells), "template": template, "title": page.name}
-    if bare != cells:
-        marks["stripped"] = fingerprint(bare)  # what is left when a tool took all metadata away
-    return cells, marks
+
+
+def _marks(page: Page) -> dict[str, str]:
+    """The generator's notes about a stub: its fingerprint, and that of its cells without any metadata."""
+    template = _template(page)
+    title = written({"cell_type": "markdown", "source": f"# {heading(page.name)}"})
+    whole, bare = _skeleton_texts(SKELETONS[template])
+    marks = {"fingerprint": digest_of([title, *whole]), "template": template, "title": page.name}
+    return marks if bare == whole else {**marks, "stripped": digest_of([title, *bare])}
+
+
+@cache
+def _skeleton_texts(pieces: tuple[Piece, ...]) -> tuple[list[str], list[str]]:
+    """What ``written`` says of the cells of a skeleton, with their tags and without."""
+    cells = [{"cell_type": p.kind, "source": p.text, "metadata": {"tags": [*p.tags]}} for p in pieces]
+    return [written(cell) for cell in cells], [written({**cell, "metadata": {}}) for cell in cells]
 
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>$&~]|#(?=#*$)")
@@ -80,7 +97,7 @@ def render(
     Raises:
         MalformedError: the page asks for a template that does not exist.
     """
-    cells, marks = _own_cells(page)
+    cells = _own_cells(page)
     texts = managed.sources(page.docname, repository, needs)
     cells[1:1] = [managed_cell(page, slot, text) for slot, text in texts.items()]
     metadata = {
@@ -88,7 +105,7 @@ def render(
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    metadata[KEY] = {**metadata.get(KEY, {}), **marks}
+    metadata[KEY] = {**metadata.get(KEY, {}), **_marks(page)}
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
@@ -98,10 +115,9 @@ def is_current(notebook: Notebook, page: Page, repository: Repository, needs: Se
     Untouched means that its own cells have the fingerprint it carries, so comparing fingerprints
     compares the cells.
     """
-    _, marks = _own_cells(page)
     texts = {slot: source(notebook.cells[index]) for index, slot in notebook.managed.cells.items() if index in (1, 2)}
     noted = notebook.marks
-    return all(noted.get(k) == v for k, v in marks.items()) and texts == managed.sources(
+    return all(noted.get(k) == v for k, v in _marks(page).items()) and texts == managed.sources(
         page.docname, repository, needs
     )
 

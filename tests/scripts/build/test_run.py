@@ -218,13 +218,25 @@ class TestRender:
             self.calls.append((tmp_path / "_build/.doctrees").exists())
             (tmp_path / "_build/.doctrees").mkdir(exist_ok=True)
             (tmp_path / "_build/html/book").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "_build/html/_static").mkdir(exist_ok=True)
+            for name in ("index", "book/intro"):
+                (tmp_path / f"_build/html/{name}.html").write_text("x")
+            (tmp_path / "_build/finished.json").write_text('{"book/intro": {}}')
             return subprocess.CompletedProcess(command, self.script(tmp_path))
 
         monkeypatch.setattr(render.subprocess, "run", run)
         return tmp_path
 
-    def test_a_second_run_is_incremental(self, root):
+    def edit(self, root: Path) -> None:
+        """Something that Sphinx would see."""
+        (root / "book").mkdir(exist_ok=True)
+        (root / f"book/new-{len(self.calls)}.md").write_text("x")
+
+    def test_a_run_after_an_edit_is_incremental(self, root):
         render.render(root, ["book/intro"])
+        render.render(root, ["book/intro"])
+        assert self.calls == [False]
+        self.edit(root)
         render.render(root, ["book/intro"])
         assert self.calls == [False, True]
 
@@ -235,6 +247,7 @@ class TestRender:
             raise KeyboardInterrupt
 
         render.render(root, ["book/intro"])
+        self.edit(root)
         self.script = interrupted
         with pytest.raises(KeyboardInterrupt):
             render.render(root, ["book/intro"])
@@ -253,8 +266,7 @@ class TestRender:
     def test_what_sphinx_kept_may_be_broken_and_is_made_anew_once(self, root, capsys):
         render.render(root, ["book/intro"])
         self.script = lambda root: 3 if self.calls[-1] else 0
-        (root / "book").mkdir(exist_ok=True)
-        (root / "book/new.md").write_text("x")
+        self.edit(root)
         assert render.render(root, ["book/intro"]) == []
         assert self.calls == [False, True, False]
         assert "anew" in capsys.readouterr().out
@@ -275,7 +287,6 @@ class TestRender:
     def test_faults_of_pictures_are_told_again_without_a_new_run(self, root):
         def finds(root):
             (root / "_build/finished.json").write_text('{"book/intro": {"faults": ["picture a.png without alt text"]}}')
-            (root / "_build/html/index.html").touch()
             return 0
 
         self.script = finds

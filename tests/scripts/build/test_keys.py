@@ -117,11 +117,6 @@ class TestPage:
         ]
         assert len(set(keys)) == len(keys)
 
-    def test_kernel_changes_the_key(self, root):
-        page, other = notebook("x = 1"), notebook("x = 1")
-        other["metadata"]["kernelspec"]["name"] = "ir"
-        assert page_key(page, Helpers(root), "0") != page_key(other, Helpers(root), "0")
-
     def test_works_without_package_and_requirements(self, tmp_path):
         assert key(tmp_path, "import mmbook.leaf") != key(tmp_path, "import mmbook")
 

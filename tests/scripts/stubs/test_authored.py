@@ -228,7 +228,9 @@ def test_an_output_that_changes_by_one_byte_is_a_change(page):
 
     def forge(data: Data) -> None:
         data["cells"].append(authored({"cells": [], "metadata": {}})["cells"][1])
-        data["metadata"]["mmbook"]["fingerprint"] = fingerprint(data["cells"])
+        data["metadata"]["mmbook"]["fingerprint"] = fingerprint(
+            c for i, c in enumerate(data["cells"]) if i not in (1, 2)
+        )
 
     page.edit("part/a.ipynb", forge)
     assert Notebook.read(page.root / "part/a.ipynb").untouched
@@ -530,3 +532,34 @@ def test_two_generators_at_once_both_succeed(page):
     assert sorted("stubs: 0 create" in out for out, _ in told) == [False, True, True]
     assert page.run("--check").code in (0, 1)
     assert len(page.notebooks()) == 152
+
+
+@pytest.mark.parametrize("needs", [None, 5, "name==1.0", ["name"], [1], {"a": 1}], ids=str)
+def test_needs_of_another_kind_are_a_problem_and_no_traceback(page, needs):
+    page.write_over("part/a.ipynb")
+    page.edit("part/a.ipynb", lambda d: d["metadata"]["mmbook"].update(needs=needs))
+    (problem,) = page.plan()["problems"]
+    assert "mmbook.needs" in problem["what"]
+
+
+def test_retitle_keeps_what_a_stub_needs(page):
+    page.edit("part/a.ipynb", lambda d: d["metadata"]["mmbook"].update(needs=["name==1.0"]))
+    page.run()
+    page.edit("part/a.ipynb", lambda d: d["cells"][0].update(source=["# Another"]))
+    page.run("--retitle")
+    assert "--no-deps name==1.0" in page.text("part/a.ipynb")
+    assert page.run("--check").code == 0
+
+
+def test_badges_do_not_pile_up_in_a_format_without_ids_either(page):
+    def save(data: Data) -> None:
+        data["nbformat_minor"] = 0
+        for cell in data["cells"]:
+            cell.pop("id", None)
+            cell["metadata"] = {}
+
+    page.write_over("part/a.ipynb")
+    for _ in range(3):
+        page.edit("part/a.ipynb", save)
+        page.run()
+        assert page.text("part/a.ipynb").count("Open in Colab") == 1

@@ -221,3 +221,117 @@ def test_a_page_that_is_too_heavy_is_a_warning(tmp_path):
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("warning:")]
     assert "book/one" in line
     assert "2.5 MB" in line
+
+
+SAVED = {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<p>stale result</p>"}}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [code("claim_of_yesterday = 1", tags=["skip-execution"]), code("# a comment alone"), code("print('fresh')")],
+    ids=["skipped", "idle", "run"],
+)
+def test_outputs_that_an_editor_saved_are_no_results(tmp_path, cell):
+    book = TinyBook(tmp_path / "book")
+    book.page("one.ipynb", notebook(markdown("# One"), {**cell, "outputs": [SAVED], "execution_count": 9}))
+    assert book.build().returncode == 0
+    assert "stale result" not in book.html("one")
+    assert "stale result" not in "".join(p.read_text() for p in (book.root / "_build/executed").rglob("*.ipynb"))
+
+
+def test_a_notebook_that_is_saved_while_it_runs_gets_no_outputs_under_the_wrong_cells(tmp_path):
+    book = TinyBook(tmp_path / "book")
+    waits = "import time\ntime.sleep(3)\nprint('of the first')"
+    book.page("one.ipynb", chapter("one", waits, "print('of the second')"))
+    process = start(book)
+    wait_for(lambda: traced(book, "one"))
+    book.page("one.ipynb", chapter("one", "x = 1", waits))
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "edited while the book was built" in told
+    assert "of the second" not in book.html("one")
+
+
+def test_a_kernel_that_can_not_start_is_a_failure_of_its_page(tmp_path):
+    book = TinyBook(tmp_path / "book")
+    book.page("one.ipynb", chapter("one", "print('x')"))
+    book.write("blocked/ipykernel_launcher.py", "raise SystemExit('no kernel today')\n")
+    done = book.build(PYTHONPATH=str(book.root / "blocked"))
+    assert done.returncode == 1
+    assert "book/one, before the first cell" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert book.rendered
+
+
+def test_a_site_that_lost_a_page_is_rendered_anew(built):
+    assert built.build().returncode == 0
+    (built.root / "_build/html/book/one.html").unlink()
+    done = built.build()
+    assert done.returncode == 0
+    assert "lost a part" in done.stdout
+    assert "the result" in built.html("one")
+
+
+def test_what_editors_leave_beside_an_open_helper_is_no_part_of_the_package(built):
+    assert built.build().returncode == 0
+    package = built.root / "mmbook"
+    (package / ".#trace.py").symlink_to("me@here.123")
+    for name in (".trace.py.swp", "trace.py~", ".DS_Store"):
+        (package / name).write_text("x")
+    built.events()
+    built.page("two.ipynb", chapter("two", "%time x = 1"))  # may import anything, so the whole package counts
+    done = built.build()
+    assert done.returncode == 0, done.stderr
+    assert built.events() == ["two"]
+
+
+HEADS = {
+    "label": "(a-label)=\n# Title\n\nWords.\n\n## Section",
+    "underlined": "Title\n=====\n\nWords.",
+    "none": "Only words.",
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_a_failed_chapter_has_its_banner_whatever_its_title_looks_like(tmp_path, head):
+    book = TinyBook(tmp_path / "book")
+    glued = markdown("```{glue} number\n```\n\n{glue:text}`number`")
+    book.page("one.ipynb", notebook(markdown(head), glued, "1 / 0"))
+    done = book.build()
+    assert done.returncode == 1
+    page = book.html("one")
+    assert page.count("<strong>failed</strong>") == 1
+    assert page.count("(not built)") == 2
+    if "## Section" in head:
+        assert page.index("<strong>failed</strong>") < page.index("Words.")
+
+
+def test_mathematics_that_can_not_be_typeset_names_its_page(tmp_path):
+    book = TinyBook(tmp_path / "book")
+    book.page("one.md", "# One\n\nA $\\frac{1}{$ and more.\n")
+    for _ in range(2):
+        done = book.build()
+        assert done.returncode == 1
+        assert "book/one: the page can't be typeset: Missing close brace" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_faulty_card_is_said_before_anything_runs(tmp_path):
+    book = TinyBook(tmp_path / "book")
+    book.page("one.ipynb", chapter("one"))
+    card = 'name = "t"\ntitle = "T"\nsummary = "S"\nload = "l"\n[size]\nitems = 1\n[[sources]]\nwhat = "w"\n'
+    book.write("mmbook/datasets/toys/card.toml", card)
+    done = book.build()
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "licence" in done.stderr
+    assert book.events() == []
+
+
+def test_a_notebook_without_a_kernelspec_and_an_example_of_a_code_cell_are_fine(tmp_path):
+    book = TinyBook(tmp_path / "book")
+    page = chapter("one", "print('x')")
+    del page["metadata"]["kernelspec"], page["metadata"]["language_info"]
+    book.page("one.ipynb", page)
+    book.page("two.md", "# Two\n\n````markdown\n```{code-cell}\n1\n```\n````\n")
+    done = book.build()
+    assert done.returncode == 0, done.stderr
