@@ -273,13 +273,13 @@ def test_a_real_kill_leaves_whole_notebooks(book):
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     mixed = 0
-    for turn in range(5):
+    for turn in range(12):
         process = start(("other", "first")[turn % 2])
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:  # wait for the first write
             if any(name.endswith(PART) for name in os.listdir(book.root / "part0")):
                 break
-        time.sleep(0.003 * turn)
+        time.sleep(0.0005 * turn)
         process.kill()
         process.wait()
         now = {name: data for name, data in states(book).items() if name.endswith(".ipynb")}
