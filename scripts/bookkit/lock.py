@@ -30,9 +30,10 @@ def alone(folder: Path, *, wait: bool = False) -> Iterator[None]:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise BookError(folder, "another build is at work here; wait for it to end, or stop it") from None
         yield
-    except BlockingIOError:
-        raise BookError(folder, "another build is at work here; wait for it to end, or stop it") from None
     finally:
         os.close(handle)

