@@ -56,6 +56,31 @@ def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] | None 
     return plt.subplots(rows, columns, figsize=size or STYLE["figure.figsize"], **options)
 
 
+def diagram(across: float = 10, up: float = 4, *, size: tuple[float, float] | None = None) -> Any:
+    """An empty drawing for boxes and arrows, ``across`` by ``up`` units: returns (figure, axis)."""
+    drawn, axis = figure(size=size or (7.0, 7.0 * up / across))
+    axis.set(xlim=(-0.1, across + 0.1), ylim=(-0.1, up + 0.1))
+    axis.axis("off")
+    return drawn, axis
+
+
+def box(
+    axis: Any, centre: tuple[float, float], text: str, *, width: float = 1.8, height: float = 0.9, color: str = INK
+) -> None:
+    """A part of a model: its name in a frame, in the units of the drawing."""
+    corner = (centre[0] - width / 2, centre[1] - height / 2)
+    axis.add_patch(plt.Rectangle(corner, width, height, fill=False, edgecolor=color, linewidth=1.8))
+    axis.text(*centre, text, ha="center", va="center", fontsize=10)
+
+
+def arrow(axis: Any, start: tuple[float, float], end: tuple[float, float], label: str = "") -> None:
+    """What flows from one part to another; ``label`` (a shape, say) stands above the middle."""
+    axis.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.2})
+    if label:
+        middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.08)
+        axis.text(*middle, label, ha="center", va="bottom", fontsize=9)
+
+
 def show(drawn: Figure, alt: str, name: str | None = None, caption: str | None = None) -> None:
     """Show a figure with its alternative text, and close it.
 
@@ -126,6 +151,7 @@ def show_images(
     *,
     columns: int = 8,
     name: str | None = None,
+    caption: str | None = None,
 ) -> None:
     """A grid of pictures, each (3, H, W) or (H, W, 3) uint8 or (H, W) grey."""
     rows = -(-len(images) // columns)
@@ -137,4 +163,4 @@ def show_images(
         axis.imshow(pixels.transpose(1, 2, 0) if pixels.ndim == 3 and pixels.shape[0] == 3 else pixels, cmap="gray")
         if titles:
             axis.set_title(titles[i], fontsize=8, loc="center")
-    show(drawn, alt, name)
+    show(drawn, alt, name, caption)

@@ -55,7 +55,7 @@ def by_name(model: nn.Module, inputs: Tensors) -> torch.Tensor:
 
 
 def fit(
-    model: nn.Module,
+    build: Callable[[], nn.Module],
     train: tuple[Tensors, torch.Tensor],
     validation: tuple[Tensors, torch.Tensor],
     *,
@@ -68,13 +68,13 @@ def fit(
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = nn.functional.cross_entropy,
     call: Call = by_name,
     description: str = "training",
-) -> History:
-    """Train with AdamW and keep the weights of the epoch with the lowest validation loss.
+) -> tuple[nn.Module, History]:
+    """Build a model, train it with AdamW, and keep the weights of the epoch with the lowest validation loss.
 
     Args:
-        model: returns logits (batch, classes).
+        build: makes the model, which returns logits (batch, classes); a class will do if it takes no arguments.
         train, validation: (named tensors, each (items, ...); target (items,)).
-        seed: order of the batches and dropout; seed *before* building the model, too.
+        seed: first weights, order of the batches, dropout.
         patience: epochs without a better validation loss before training stops.
         call: how the model takes named tensors; by keyword unless given.
 
@@ -85,6 +85,8 @@ def fit(
     _check_lengths(validation, "validation")
     inputs, target = train
     set_seed(seed)
+    model = build()
+    set_seed(seed)  # so that two models of one seed see the same batches, however many weights each drew
     trainable = [p for p in model.parameters() if p.requires_grad]
     # fused: one kernel for all parameters, which halves the time of a step on a CPU
     optimizer = torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=weight_decay, fused=True)
@@ -114,7 +116,7 @@ def fit(
     if best_state is not None:
         model.load_state_dict(best_state)
     model.eval()
-    return history
+    return model, history
 
 
 @torch.no_grad()

@@ -31,6 +31,7 @@ FUSION = ("tests/test_taught_code.py", "tests/mmbook/fusion/test_fusion.py")
 TESTS = {
     "fusion": FUSION,
     "training": ("tests/mmbook/test_training.py",),
+    "many_seeds": ("tests/mmbook/test_many_seeds.py",),
     "statistics": ("tests/mmbook/test_statistics.py", "tests/mmbook/test_claims.py"),
     "claims": ("tests/mmbook/test_claims.py",),
     "calibration": ("tests/mmbook/test_calibration.py",),
@@ -94,6 +95,10 @@ MUTANTS = (
     Mutant("training.py", "v[order] if k == modality else v", "v[order]"),
     Mutant("training.py", "    use_threads()\n    model.eval()\n", "    use_threads()\n"),
     Mutant("training.py", "optimizer.zero_grad()", "pass"),
+    Mutant("many_seeds.py", "        self.module.train()\n", "        self.module.eval()\n"),
+    Mutant("many_seeds.py", "self.kept[name][better] = values", "self.kept[name][:] = values"),
+    Mutant("many_seeds.py", "worse = 0 if better else worse + 1", "worse = 0"),
+    Mutant("many_seeds.py", "return [min(of_seed", "return [max(of_seed"),
     Mutant("statistics.py", "array.std(ddof=1)", "array.std()"),
     Mutant("statistics.py", "np.sqrt(1 / len(array) + test_to_train)", "np.sqrt(1 / len(array))"),
     Mutant("statistics.py", "len(array) - 1, mean", "len(array), mean"),

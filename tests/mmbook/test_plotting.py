@@ -61,3 +61,19 @@ def luminance(color: str) -> float:
 def test_data_colors_reach_3_to_1_on_light_and_dark(color, page):
     light, dark = sorted([luminance(color), luminance(page)], reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 3.0
+
+
+def test_a_diagram_holds_its_boxes_and_says_what_flows():
+    figure, axis = plotting.diagram(across=8, up=2)
+    plotting.box(axis, (1, 1), "encoder", width=2, height=1, color=plotting.BLUE)
+    plotting.arrow(axis, (2, 1), (4, 1), "(batch, 8)")
+    (frame,) = axis.patches
+    assert (frame.get_x(), frame.get_y(), frame.get_width(), frame.get_height()) == (0, 0.5, 2, 1)
+    arrow = next(t for t in axis.texts if getattr(t, "arrow_patch", None))
+    assert (tuple(arrow.xyann), tuple(arrow.xy)) == ((2, 1), (4, 1))
+    label = next(t for t in axis.texts if t.get_text() == "(batch, 8)")
+    assert label.get_position()[0] == 3
+    html = plotting.to_html(figure, "An encoder gives eight numbers")
+    assert "encoder" in html
+    assert plotting.BLUE in html
+    assert plotting.INK not in html

@@ -26,9 +26,7 @@ def data(count: int = 32, seed: int = 0):
 
 
 def trained(seed: int, **options):
-    set_seed(seed)
-    model = Sum()
-    history = fit(model, data(64, 1), data(64, 2), seed=seed, **options)
+    model, history = fit(Sum, data(64, 1), data(64, 2), seed=seed, **options)
     return model, history
 
 
@@ -39,9 +37,8 @@ def test_same_seed_same_weights_other_seed_other_weights():
 
 
 def test_it_overfits_one_batch():
-    set_seed(0)
-    model, batch = Sum(), data(16)
-    fit(model, batch, batch, seed=0, epochs=300, learning_rate=1e-2, weight_decay=0, patience=300)
+    batch = data(16)
+    model, _ = fit(Sum, batch, batch, seed=0, epochs=300, learning_rate=1e-2, weight_decay=0, patience=300)
     assert evaluate(model, *batch) == 1.0
 
 
@@ -66,7 +63,7 @@ def test_frozen_parameters_stay_and_are_not_counted():
     model = Sum()
     model.a.requires_grad_(False)
     before = model.a.weight.clone()
-    fit(model, data(), data(), seed=0, epochs=2)
+    fit(lambda: model, data(), data(), seed=0, epochs=2)
     assert torch.equal(before, model.a.weight)
     assert parameter_count(model) == parameter_count(model, trainable=False) - 4 * 16 - 16
 
@@ -84,9 +81,9 @@ def test_shuffled_permutes_one_modality_only():
 def test_faults_are_named():
     inputs, target = data()
     with pytest.raises(ValueError, match="train: inputs"):
-        fit(Sum(), (inputs, target[:5]), (inputs, target), seed=0)
+        fit(Sum, (inputs, target[:5]), (inputs, target), seed=0)
     with pytest.raises(ValueError, match="not finite"):
-        fit(Sum(), ({k: v * float("nan") for k, v in inputs.items()}, target), (inputs, target), seed=0)
+        fit(Sum, ({k: v * float("nan") for k, v in inputs.items()}, target), (inputs, target), seed=0)
 
 
 def test_accuracy_counts():
@@ -112,7 +109,7 @@ class Watched(nn.Module):
 def watched(epochs: int = 2, **options) -> Watched:
     model = Watched()
     part = ({"number": torch.arange(20.0).unsqueeze(1).expand(-1, 2)}, torch.zeros(20, dtype=torch.long))
-    fit(model, part, part, seed=3, epochs=epochs, batch_size=8, **options)
+    fit(lambda: model, part, part, seed=3, epochs=epochs, batch_size=8, **options)
     return model
 
 
@@ -139,7 +136,7 @@ def test_patience_counts_epochs_without_a_better_validation_loss(patience, epoch
 
     model = Watched()
     part = ({"number": torch.ones(4, 2)}, torch.zeros(4, dtype=torch.long))
-    history = fit(model, part, part, seed=0, epochs=9, batch_size=4, patience=patience, loss=loss)
+    _, history = fit(lambda: model, part, part, seed=0, epochs=9, batch_size=4, patience=patience, loss=loss)
     assert len(history.validation_loss) == epochs
     assert history.best == (2 if patience == 1 else 5)
 
@@ -156,7 +153,7 @@ def test_the_epoch_that_is_kept_is_the_best_not_the_last():
 
     model = Watched()
     part = ({"number": torch.ones(4, 2)}, torch.zeros(4, dtype=torch.long))
-    fit(model, part, part, seed=0, epochs=3, batch_size=4, loss=loss, learning_rate=0.1)
+    fit(lambda: model, part, part, seed=0, epochs=3, batch_size=4, loss=loss, learning_rate=0.1)
     assert torch.equal(model.weight, weights[0])
     assert not torch.equal(weights[0], weights[2])
 
