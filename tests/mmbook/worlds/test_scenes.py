@@ -3,17 +3,10 @@
 import pytest
 import torch
 
-from mmbook.worlds.scene_language import (
-    ANSWERS,
-    KINDS,
-    MOTIONS,
-    WORDS,
-    answer,
-    scene_captions,
-    scene_questions,
-    scene_videos,
-    tokenize,
-)
+from mmbook.worlds import scene_captions, scene_questions, scene_videos
+from mmbook.worlds.scene_questions import ANSWERS, KINDS
+from mmbook.worlds.scene_videos import MOTIONS
+from mmbook.worlds.scene_words import WORDS, tokenize
 from mmbook.worlds.scenes import COLORS, GROUND, SHAPES, draw_scenes, masks, render
 from mmbook.worlds.vehicle import SIDE, World, read_places
 
@@ -26,7 +19,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 @pytest.fixture(scope="module")
 def questions():
-    return scene_questions(COUNT, seed=3)
+    return scene_questions.World().sample(COUNT, seed=3)
 
 
 def test_masks_are_whole_apart_and_where_the_centers_are():
@@ -76,9 +69,18 @@ def test_scenes_that_can_not_be_drawn(objects):
 
 @pytest.mark.parametrize("options", [{}, {"kinds": ("color",), "prior": 0.8, "test_prior": "inverted"}, {"objects": 5}])
 def test_the_oracle_answers_every_question(options):
-    data = scene_questions(400, 5, **options)
-    said = [answer(data.extra["scenes"], i, text) for i, text in enumerate(data.extra["text"])]
-    assert said == [ANSWERS[t] for t in data.target]
+    world = scene_questions.World(**options)
+    data = world.sample(400, 5)
+    assert torch.equal(world.oracle(data, "both"), data.target)
+    assert world.ceiling("both") == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"kinds": ("color",), "prior": 0.8}, {"kinds": ("where", "exists")}])
+def test_words_alone_reach_their_ceiling_and_no_more(options):
+    world = scene_questions.World(side=8, **options)
+    data = world.sample(6000, 6)
+    found = (world.oracle(data, "question") == data.target).double().mean().item()
+    assert found == pytest.approx(world.ceiling("question"), abs=0.025)
 
 
 def test_the_mask_is_that_of_the_object_asked_about(questions):
@@ -93,7 +95,7 @@ def test_the_mask_is_that_of_the_object_asked_about(questions):
 
 def test_questions_alone_do_not_tell_the_answer():
     """A leak probe: the best guess for each text, learned on one half, is no better than chance on the other."""
-    data = scene_questions(6000, 1, side=8)
+    data = scene_questions.World(side=8).sample(6000, 1)
     text, target = data.extra["text"], data.target.tolist()
     for number, kind in enumerate(KINDS):
         rows = (data.extra["kind"] == number).nonzero().flatten().tolist()
@@ -107,14 +109,15 @@ def test_questions_alone_do_not_tell_the_answer():
 
 @pytest.mark.parametrize(("test_prior", "share"), [("same", 0.8), ("balanced", 1 / 6), ("inverted", 0.0)])
 def test_the_favourite_color_is_as_frequent_as_the_dial_says(test_prior, share):
-    data = scene_questions(3000, 2, kinds=("color",), side=8, prior=0.8, test_prior=test_prior)
+    world = scene_questions.World(kinds=("color",), side=8, prior=0.8, test_prior=test_prior)
+    data = world.sample(3000, 2)
     favourite = data.target - ANSWERS.index("red") == data.extra["scenes"].shape[:, 0]
     assert favourite[data.split["train"]].float().mean() == pytest.approx(0.8, abs=0.04)
     assert favourite[data.split["test"]].float().mean() == pytest.approx(share, abs=0.05)
 
 
 def test_held_out_combinations_occur_in_every_test_scene_and_nowhere_else():
-    data = scene_captions(COUNT, 4, side=8)
+    data = scene_captions.World(side=8).sample(COUNT, 4)
     scenes, hidden = data.extra["scenes"], data.extra["held_out"]
     new = torch.isin(scenes.color * len(SHAPES) + scenes.shape, hidden).any(dim=1)
     assert new[data.split["test"]].all()
@@ -126,7 +129,7 @@ def test_held_out_combinations_occur_in_every_test_scene_and_nowhere_else():
 
 
 def test_one_frame_does_not_tell_the_motion_and_two_do():
-    data = scene_videos(300, 0, noise=0.0)
+    data = scene_videos.World(noise=0.0).sample(300, 0)
     video = data.modalities["video"]
     assert video.shape == (300, 8, 3, 32, 32)
     moved = (video[:, -1] - video[:, 0]).abs().amax(dim=1)  # (videos, side, side)
@@ -144,9 +147,9 @@ def test_one_frame_does_not_tell_the_motion_and_two_do():
     assert half.min() > 0.15
 
 
-@pytest.mark.parametrize("build", [scene_questions, scene_captions, scene_videos, World().sample])
-def test_same_seed_same_data_other_seed_other_data(build):
-    first, again, other = build(40, 1), build(40, 1), build(40, 2)
+@pytest.mark.parametrize("world", [scene_questions.World, scene_captions.World, scene_videos.World, World])
+def test_same_seed_same_data_other_seed_other_data(world):
+    first, again, other = (world().sample(40, seed) for seed in (1, 1, 2))
     for name, x in first.modalities.items():
         assert torch.equal(x, again.modalities[name])
         assert not torch.equal(x, other.modalities[name])
@@ -164,7 +167,12 @@ def test_words():
 @pytest.mark.parametrize("options", [{"kinds": ()}, {"kinds": ("smell",)}, {"prior": 1.5}])
 def test_questions_that_can_not_be_asked(options):
     with pytest.raises(ValueError, match="kinds"):
-        scene_questions(10, 0, **options)
+        scene_questions.World(**options)
+
+
+def test_captions_that_can_not_be_held_out():
+    with pytest.raises(ValueError, match="held_out=7"):
+        scene_captions.World(held_out=7)
 
 
 def errors(data, modality, world=None):
