@@ -11,21 +11,15 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from bookkit.build.book import choose, read_book
 from bookkit.build.run import Options, build
-from bookkit.errors import BookError, tolerant_streams
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise BookError("build_book", f"{message}; see --help")
+from bookkit.errors import BookError, Parser, tolerant_streams
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = _Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("build_book", __doc__)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder with _toc.yml (default: here)")
     parser.add_argument("--workers", type=int, help="kernels at a time (default: MMBOOK_WORKERS, else the cores)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="run on an existing Dask cluster, e.g. tcp://host:8786")

@@ -12,13 +12,13 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from tqdm import tqdm
 
 from bookkit.course.config import Repository, read_config
 from bookkit.course.toc import Page, read_toc
-from bookkit.errors import BookError, tolerant_streams
+from bookkit.errors import BookError, Parser, tolerant_streams
 from bookkit.lock import alone
 from bookkit.stubs import apply
 from bookkit.stubs.plan import Plan, make_plan, retitled
@@ -27,14 +27,9 @@ from bookkit.stubs.stub import heading
 SHOW_BAR_FROM = 300  # pages
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise BookError("generate_stubs", f"{message}; see --help")
-
-
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = _Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("generate_stubs", __doc__)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder with _toc.yml (default: here)")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="write nothing; exit 1 if anything is to do or to mend")

@@ -6,23 +6,27 @@ python scripts/prepare_data.py all --check    rebuild elsewhere and compare with
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from bookkit.data import PREPARERS
 from bookkit.data.packages import PackageError
 from bookkit.data.shipped import compare, install
+from bookkit.errors import BookError, Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(argv: list[str] | None = None) -> int:
     """Exit 0 done or equal, 1 a difference under --check, 2 a usage or package error."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("prepare_data", __doc__)
     parser.add_argument("name", choices=[*PREPARERS, "all"])
     parser.add_argument("--check", action="store_true", help="write nothing; compare a fresh build with the files")
-    options = parser.parse_args(argv)
+    try:
+        options = parser.parse_args(argv)
+    except BookError as error:
+        print(f"prepare_data: {error}", file=sys.stderr)
+        return 2
     names = list(PREPARERS) if options.name == "all" else [options.name]
     work = ROOT / "_build" / "data"
     problems: list[str] = []

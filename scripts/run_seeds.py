@@ -20,13 +20,13 @@ from bookkit.build.files import as_folder
 from bookkit.build.run import helpers_copy
 from bookkit.build.seed_runs import run_seeds
 from bookkit.build.seeds import Record
-from bookkit.errors import BookError, tolerant_streams
+from bookkit.errors import BookError, Parser, tolerant_streams
 from bookkit.lock import alone
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("run_seeds", __doc__)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder with _toc.yml (default: here)")
     parser.add_argument("--count", type=int, default=10, help="more values for each chapter (default: 10)")
     parser.add_argument("--only", nargs="+", metavar="PAGE", help="these chapters alone")
@@ -39,9 +39,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the seeds; returns the exit code."""
-    options = parse(argv)
-    root = options.root.resolve()
     try:
+        options = parse(argv)
+        root = options.root.resolve()
         book = read_book(root, "0")
         chosen = [chapter for chapter in choose(book, options.only) if not chapter.idle]
         Record.read(root / "seeds.json")

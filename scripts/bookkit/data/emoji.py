@@ -43,7 +43,7 @@ NEAR_DUPLICATE = 12.0
 def prepare(out: Path, downloads: Path) -> None:
     """Write ``concepts.json`` and one sheet per style into ``out``."""
     icons = {style: _pictures(package.fetch(downloads)) for style, package in PICTURES.items()}
-    concepts, dropped = _select(WORDS.fetch(downloads), icons)
+    concepts = _select(WORDS.fetch(downloads), icons)
     tiles = {style: _rasterise([bodies[c["code"]] for c in concepts]) for style, bodies in icons.items()}
     _assign_families(concepts, tiles)
     out.mkdir(parents=True, exist_ok=True)
@@ -74,22 +74,20 @@ def _plain(code: str) -> str:
     return code.lower().replace("-fe0f", "")
 
 
-def _select(package: Path, icons: dict[str, dict[str, str]]) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Concepts that all four styles draw, in Unicode order, and what was left out."""
+def _select(package: Path, icons: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
+    """Concepts that all four styles draw, in Unicode order.
+
+    Left out: flags and components (skin tones, hair, letters), and gendered joiner sequences, which are near-copies
+    of a neutral concept.
+    """
     words = json.loads((package / "en" / "data.json").read_text(encoding="utf-8"))
     names = json.loads((package / "meta" / "groups.json").read_text(encoding="utf-8"))
-    dropped: Counter[str] = Counter()
     concepts = []
     for entry in words:
         code = _plain(entry["hexcode"])
         group = names["groups"].get(str(entry.get("group")))
-        if group in (None, "component", "flags"):
-            dropped["flags and components (skin tones, hair, letters)"] += 1
-        elif not all(code in bodies for bodies in icons.values()):
-            dropped["not drawn by all four styles"] += 1
-        elif GENDERED.search(code):
-            dropped["gendered joiner sequences (near-copies of a neutral concept)"] += 1
-        else:
+        drawn = all(code in bodies for bodies in icons.values())
+        if group not in (None, "component", "flags") and drawn and not GENDERED.search(code):
             label = entry["label"]
             concepts.append(
                 {
@@ -102,7 +100,7 @@ def _select(package: Path, icons: dict[str, dict[str, str]]) -> tuple[list[dict[
                 }
             )
     concepts.sort(key=lambda c: c.pop("order"))
-    return concepts, dict(sorted(dropped.items()))
+    return concepts
 
 
 def _rasterise(svgs: list[str]) -> np.ndarray:

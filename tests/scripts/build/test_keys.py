@@ -361,6 +361,22 @@ class TestProperty:
             assert "mmbook" in reached
 
 
+def test_embeddings_are_computed_anew_after_an_edit_of_encoders_or_pins_only(root):
+    make(root, {"encoders/__init__.py": "", "encoders/text.py": "from mmbook import leaf\n"})
+
+    def digest() -> str:
+        return Helpers(root).encoders_digest()
+
+    seen = [digest()]
+    (root / "mmbook/lonely.py").write_text("Y = 2\n")
+    assert digest() == seen[0]
+    for name in ("mmbook/encoders/text.py", "mmbook/leaf.py", "requirements.txt"):
+        path = root / name
+        path.write_text(path.read_text() + "torchlike==2\n" if name.endswith("txt") else path.read_text() + "Z = 3\n")
+        seen.append(digest())
+    assert len(set(seen)) == 4
+
+
 def test_same_key_in_another_checkout(tmp_path):
     one, two = make(tmp_path / "one", PACKAGE), make(tmp_path / "two/deep", PACKAGE)
     (one / "mmbook/__pycache__").mkdir()

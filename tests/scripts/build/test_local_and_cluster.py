@@ -195,6 +195,13 @@ class TestCluster:
         assert "p1 holds [] and 1 thread" in events
         assert book.record("times")["g1"]["cached"] is False
 
+    def test_the_same_page_runs_again_for_another_build(self, book, cluster):
+        """Dask would give back what it had computed under an equal key."""
+        before = book.events().count("p2")
+        for _ in range(2):
+            assert "FAILED" not in self.build(book, cluster, "p2", "--no-cache").stderr
+        assert book.events().count("p2") == before + 2
+
     def test_helpers_travel_anew_after_an_edit(self, book, cluster):
         book.write("mmbook/deep/value.py", "VALUE = 'value-of-second-edition'\n")
         done = self.build(book, cluster, "p1")

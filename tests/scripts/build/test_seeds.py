@@ -11,6 +11,7 @@ from scripts.tinybook import REPOSITORY, TinyBook, chapter, markdown, notebook
 
 from bookkit.build.seeds import Record, fared
 from bookkit.errors import BookError
+from bookkit.lock import alone
 
 # Holds for every value but 2, and tells the value.
 CLAIM = """
@@ -92,3 +93,26 @@ def test_words(tmp_path):
     (tmp_path / "seeds.json").write_text('{"x": {"key": "k"}}')
     with pytest.raises(BookError, match="restore it from git"):
         Record.read(tmp_path / "seeds.json")
+
+
+def test_a_kernel_that_was_killed_says_nothing_about_the_chapter(book):
+    book.page("one.ipynb", chapter("one", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"))
+    done = run(book, "--count", "1", "--only", "one")
+    assert done.returncode == 1
+    assert "FAILED" in done.stderr
+    assert not (book.root / "seeds.json").is_file() or "1" not in record(book).get("one", {}).get("seeds", {})
+
+
+def test_two_at_once_are_one_line(book):
+    (book.root / "_build").mkdir(exist_ok=True)
+    with alone(book.root / "_build"):
+        done = run(book, "--count", "1", "--only", "one")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "another build is at work" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--count", "many"), ("--count", "0"), ("--sneeze",)])
+def test_a_silly_command_line_is_one_line(book, words):
+    done = run(book, *words)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "see --help" in done.stderr
