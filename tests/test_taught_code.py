@@ -144,7 +144,7 @@ BUILDS: dict[str, Build] = {
         lambda n: n["Answerer"]("picture", "question"), picture=(5,), question=(4,)
     ),
     "foundations/what-is-multimodal-learning:SumOfScores": keywords(
-        lambda n: n["SumOfScores"]("picture", "question"), picture=(5,), question=(4,)
+        lambda n: n["SumOfScores"](), picture=(5,), question=(4,)
     ),
     "foundations/what-is-multimodal-learning:Product": keywords(
         lambda n: n["Product"](), picture=(5,), question=(4,)
@@ -157,19 +157,30 @@ BUILDS: dict[str, Build] = {
     "foundations/joint-and-complementary:Joint": keywords(
         lambda n: n["Joint"](nn.Linear(6, 2)), image=(6,), audio=(6,)
     ),
-    "foundations/when-does-fusion-help:Answerer": keywords(lambda n: n["Answerer"](PAIR, 3), **SEEN),
-    "foundations/when-does-fusion-help:Linear": keywords(lambda n: n["Linear"](PAIR, 3), **SEEN),
-    "fusion/early-fusion:MultimodalClassifier": lambda n: (
-        n["MultimodalClassifier"](4, 5, 6, 2, bert=nn.Identity()),
-        lambda model: model.fuse(torch.randn(B, 4), torch.randn(B, 5)),
+    "foundations/joint-and-complementary:LearnedScale": keywords(lambda n: n["LearnedScale"](), image=(6,), audio=(6,)),
+    "foundations/joint-and-complementary:ContrastAndReconstruct": keywords(
+        lambda n: n["ContrastAndReconstruct"](), image=(6,), audio=(6,)
     ),
-    "fusion/early-fusion:EarlyFusion": lambda n: (
-        n["EarlyFusion"](by_name(**SEEN), project=("image",), width=6, hidden=6),
-        lambda model: model(**by_name(**SEEN)),
+    "foundations/joint-and-complementary:JointWithDropout": keywords(
+        lambda n: n["JointWithDropout"](nn.Linear(6, 2)), image=(6,), audio=(6,)
     ),
+    "foundations/joint-and-complementary:PictureOnly": keywords(
+        lambda n: n["PictureOnly"](nn.Linear(6, 2)), image=(6,), audio=(6,)
+    ),
+    "foundations/joint-and-complementary:MLPProbe": keywords(lambda n: n["MLPProbe"](6, 2), z=(6,)),
+    "foundations/when-does-fusion-help:OneHidden": keywords(lambda n: n["OneHidden"](PAIR, 3), **SEEN),
+    "foundations/when-does-fusion-help:LogisticRegression": keywords(
+        lambda n: n["LogisticRegression"](PAIR, 3), **SEEN
+    ),
+    "fusion/early-fusion:MultimodalClassifier": keywords(lambda n: n["MultimodalClassifier"](4, 5, 6, 2), **SEEN),
+    "fusion/early-fusion:SumOfNetworks": keywords(lambda n: n["SumOfNetworks"](5, 6), image=(5,), text=(5,)),
+    "fusion/early-fusion:Product": keywords(lambda n: n["Product"](5, 6), image=(5,), text=(5,)),
+    "fusion/early-fusion:Cosine": keywords(lambda n: n["Cosine"](5, 6), image=(5,), text=(5,)),
     "fusion/late-fusion:WeightedLogit": mapping(lambda n: n["WeightedLogit"](PAIR, 3), **LATE),
     "fusion/late-fusion:Stacking": mapping(lambda n: n["Stacking"](PAIR, 3), **LATE),
-    "fusion/late-fusion:Member": lambda n: (n["Member"](8, 8), lambda model: model(torch.randn(B, 1, 8, 8))),
+    "fusion/late-fusion:Member": lambda n: (n["Member"](), lambda model: model(image=torch.randn(B, 1, 16, 16))),
+    "fusion/late-fusion:JointNetwork": keywords(lambda n: n["JointNetwork"](), audio=(1, 16, 24), image=(1, 16, 16)),
+    "fusion/late-fusion:ShrunkStacking": mapping(lambda n: n["ShrunkStacking"](PAIR, 3), **LATE),
     "fusion/hybrid-fusion:Block": lambda n: (
         n["Block"](((0,), (1,), (2,), (3,)), 5, 4), lambda model: model(torch.randn(4, 2, B, 5))
     ),
@@ -191,6 +202,9 @@ BUILDS: dict[str, Build] = {
     "fusion/cross-attention:PooledFusion": masked(lambda n: n["PooledFusion"](), **SCENE),
     "fusion/cross-attention:FlatFusion": masked(lambda n: n["FlatFusion"](), **SCENE),
     "fusion/cross-attention:TwoStreams": masked(lambda n: n["TwoStreams"](), **SCENE),
+    "fusion/multiplicative-fusion:ProductOfProjections": lambda n: (
+        n["ProductOfProjections"](5, 4, DIM), lambda model: model(torch.randn(B, 5), torch.randn(B, 4))
+    ),
     "fusion/multiplicative-fusion:GatedFusion": mapping(lambda n: n["GatedFusion"](PAIR, DIM), **SEEN),
     "fusion/multiplicative-fusion:FiLM": mapping(lambda n: n["FiLM"](PAIR, DIM, condition="text"), **SEEN),
     "fusion/multiplicative-fusion:BilinearFusion": mapping(lambda n: n["BilinearFusion"](PAIR, DIM), **SEEN),
@@ -230,8 +244,7 @@ NOT_BUILT = {
         (f"fusion/late-fusion:{n}" for n in ("LateFusion", "MeanProbability", "MeanLogit", "Vote", "ProductOfExperts")),
         "has no parameters",
     ),
-    "fusion/early-fusion:Standardise": "has buffers only",
-    "fusion/early-fusion:LastLayerTuned": "wraps a trained BERT and trains a copy of its last layer",
+    "fusion/early-fusion:BlockPCA": "has buffers only",
 }
 NO_GRADIENT = {
     "key.bias": "adding one number to all keys changes no softmax",

@@ -18,9 +18,11 @@ class BilinearFusion(Fusion):
         if len(self.dims) != 2:
             raise ValueError(f"BilinearFusion multiplies two modalities, got {', '.join(self.dims)}")
         left, right = self.dims.values()
-        self.product = nn.Bilinear(left, right, dim)
+        # not nn.Bilinear, which torch.func.vmap can't stack
+        self.weight = nn.Parameter(left**-0.5 * (2 * torch.rand(dim, left, right) - 1))
+        self.bias = nn.Parameter(torch.zeros(dim))
 
     def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """name -> (batch, dims[name]); returns (batch, dim)."""
         left, right = self.ordered(inputs).values()
-        return self.product(left, right)  # (batch, dim)
+        return torch.einsum("bi,kij,bj->bk", left, self.weight, right) + self.bias  # (batch, dim)

@@ -55,7 +55,7 @@ def film(names: Names) -> None:
 
 def bilinear(names: Names) -> None:
     fusion = names["BilinearFusion"]({"image": 2, "text": 1}, 1)
-    put(fusion.product.weight, [10, 100]), put(fusion.product.bias, [7])
+    put(fusion.weight, [10, 100]), put(fusion.bias, [7])
     near(fusion({"image": one(1, 2), "text": one(3)}), [[1 * 10 * 3 + 2 * 100 * 3 + 7]])
 
 
