@@ -117,23 +117,45 @@ def mapping(make: Callable[[dict[str, Any]], nn.Module], **shapes: tuple[int, ..
     return lambda names: (make(names), lambda model: model(by_name(**shapes)))
 
 
-def masked(make: Callable[[dict[str, Any]], nn.Module], **shapes: tuple[int, ...]) -> Build:
-    """The same with masks."""
-    ones = {name: torch.ones(B, shape[0], dtype=torch.bool) for name, shape in shapes.items()}
-    return lambda names: (make(names), lambda model: model(by_name(**shapes), ones))
+def scene_fusion(name: str, options: dict[str, int]) -> Build:
+    """A fusion of 16 cells, 7 words and their mask."""
+    mask = torch.ones(B, 7, dtype=torch.bool)
+    return lambda names: (
+        names[name](**options), lambda model: model(torch.randn(B, 16, DIM), torch.randn(B, 7, DIM), mask)
+    )  # fmt: skip
+
+
+def pair_of_tokens(name: str) -> Build:
+    """A classifier of 16 cells and 12 words, 128 numbers each, with a mask of the words."""
+    mask = torch.ones(B, 12, dtype=torch.bool)
+    return lambda names: (
+        names[name](),
+        lambda model: model(image=torch.randn(B, 16, 128), text=torch.randn(B, 12, 128), text_mask=mask),
+    )
+
+
+def rows_of_fields() -> torch.Tensor:
+    """Rows of three numbers and two categories (of 2 and 4), each category present."""
+    codes = torch.stack([torch.arange(B) % 2, torch.arange(B) % 4], dim=1)
+    return torch.cat([torch.randn(B, 3), codes], dim=1)
+
+
+def two_tokenizers(n: dict[str, Any]) -> nn.Module:
+    tokenizers = {"sound": n["FrameTokens"](5, dim=DIM), "row": n["RowTokens"](3, [2, 4], dim=DIM)}
+    return n["OneSequence"](tokenizers, {"sound": 3}, dim=DIM)
 
 
 PAIR = {"image": 5, "text": 4}
 SEEN = {"image": (5,), "text": (4,)}
 TOKENS = {"image": (3, 5), "text": (2, 4)}
 LATE = {"image": (3,), "text": (3,)}
-SCENE = {"image": (16, DIM), "question": (7, DIM)}
 CONSTANTS: dict[str, dict[str, Any]] = {
+    "foundations/modalities-as-tensors": {"BANDS": 32},
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
     "foundations/joint-and-complementary": {"DIMS": 6, "K": 3},
     "fusion/bottlenecks-and-latents": {"DIM": DIM, "HEADS": 2},
     "fusion/choosing-a-fusion": {"D": 5},
-    "fusion/cross-attention": {"DIM": DIM, "DIMS": {"image": DIM, "question": DIM}},
+    "fusion/cross-attention": {"DIM": DIM},
     "fusion/hybrid-fusion": {"RUNS": 2, "SIDE": 4, "ALONE": ((0,), (1,), (2,), (3,))},
     "fusion/multiplicative-fusion": {
         "NARROW": PAIR, "features": {"image": torch.zeros(1, 5), "text": torch.zeros(1, 4)},
@@ -150,8 +172,38 @@ BUILDS: dict[str, Build] = {
         lambda n: n["Product"](), picture=(5,), question=(4,)
     ),
     "foundations/modalities-as-tensors:RowTokens": lambda n: (
-        n["RowTokens"](3, [2, 4], dim=DIM),
-        lambda model: model(torch.randn(B, 3), torch.stack([torch.arange(B) % 2, torch.arange(B) % 4], dim=1)),
+        n["RowTokens"](3, [2, 4], dim=DIM), lambda model: model(rows_of_fields())
+    ),
+    "foundations/modalities-as-tensors:WordTokens": lambda n: (
+        n["WordTokens"](torch.randn(9, 5), dim=DIM), lambda model: model(torch.randint(9, (B, 4)))
+    ),
+    "foundations/modalities-as-tensors:PatchTokens": lambda n: (
+        n["PatchTokens"](4, dim=DIM), lambda model: model(torch.randn(B, 3, 8, 8))
+    ),
+    "foundations/modalities-as-tensors:FrameTokens": lambda n: (
+        n["FrameTokens"](5, dim=DIM), lambda model: model(torch.randn(B, 3, 5))
+    ),
+    "foundations/modalities-as-tensors:TubeletTokens": lambda n: (
+        n["TubeletTokens"](2, 4, dim=DIM), lambda model: model(torch.randn(B, 4, 3, 8, 8))
+    ),
+    "foundations/modalities-as-tensors:WindowTokens": lambda n: (
+        n["WindowTokens"](4, 2, 3, dim=DIM), lambda model: model(torch.randn(B, 10, 3))
+    ),
+    "foundations/modalities-as-tensors:OneSequence": lambda n: (
+        two_tokenizers(n), lambda model: model(sound=torch.randn(B, 3, 5), row=rows_of_fields())[0]
+    ),
+    "foundations/modalities-as-tensors:SelfAttention": lambda n: (
+        n["SelfAttention"](DIM), lambda model: model(torch.randn(B, 3, DIM), torch.ones(B, 3, dtype=torch.bool))
+    ),
+    "foundations/modalities-as-tensors:Classifier": lambda n: (
+        n["Classifier"](two_tokenizers(n), 2, dim=DIM),
+        lambda model: model(sound=torch.randn(B, 3, 5), row=rows_of_fields()),
+    ),
+    "foundations/modalities-as-tensors:Slots": lambda n: (
+        n["Slots"](3, 5, 2), lambda model: model(torch.randn(B, 3, 5), torch.ones(B, 3, dtype=torch.bool))
+    ),
+    "foundations/modalities-as-tensors:DeepSet": lambda n: (
+        n["DeepSet"](5, 2, places=3), lambda model: model(torch.randn(B, 3, 5), torch.ones(B, 3, dtype=torch.bool))
     ),
     "foundations/joint-and-complementary:Coordinated": keywords(lambda n: n["Coordinated"](), image=(6,), audio=(6,)),
     "foundations/joint-and-complementary:Joint": keywords(
@@ -194,17 +246,24 @@ BUILDS: dict[str, Build] = {
     "fusion/cross-attention:CrossAttention": mapping(
         lambda n: n["CrossAttention"](PAIR, DIM, query="text", heads=2), **TOKENS
     ),
-    "fusion/cross-attention:CellCNN": lambda n: (n["CellCNN"](), lambda model: model(torch.randn(B, 3, 32, 32))),
-    "fusion/cross-attention:WordEncoder": lambda n: (n["WordEncoder"](), lambda model: model(all_words(n))),
-    "fusion/cross-attention:Answerer": lambda n: (
-        n["Answerer"](n["FlatFusion"]()), lambda model: model(torch.randn(len(all_words(n)), 16, DIM), all_words(n))
+    "fusion/cross-attention:OneHead": lambda n: (
+        n["OneHead"](5, 4, DIM), lambda model: model(torch.randn(B, 3, 5), torch.randn(B, 7, 4))[0]
     ),
-    "fusion/cross-attention:PooledFusion": masked(lambda n: n["PooledFusion"](), **SCENE),
-    "fusion/cross-attention:FlatFusion": masked(lambda n: n["FlatFusion"](), **SCENE),
-    "fusion/cross-attention:TwoStreams": masked(lambda n: n["TwoStreams"](), **SCENE),
+    "fusion/cross-attention:CellCNN": lambda n: (n["CellCNN"](), lambda model: model(torch.randn(B, 3, 32, 32))),
+    "fusion/cross-attention:CrossBlock": lambda n: (
+        n["CrossBlock"](heads=2), lambda model: model(torch.randn(B, 7, DIM), torch.randn(B, 16, DIM))
+    ),
+    **{
+        f"fusion/cross-attention:{name}": scene_fusion(name, heads)
+        for name, heads in (("WordsAsk", {"heads": 1}), ("PictureAsks", {"heads": 2}), ("Pooled", {}), ("Flat", {}))
+    },
+    "fusion/cross-attention:Answerer": lambda n: (
+        n["Answerer"](n["Flat"]()), lambda model: model(torch.randn(len(all_words(n)), 16, DIM), all_words(n))
+    ),
     "fusion/multiplicative-fusion:ProductOfProjections": lambda n: (
         n["ProductOfProjections"](5, 4, DIM), lambda model: model(torch.randn(B, 5), torch.randn(B, 4))
     ),
+    **{f"fusion/cross-attention:{name}": pair_of_tokens(name) for name in ("EarlyPair", "ProductPair", "CrossPair")},
     "fusion/multiplicative-fusion:GatedFusion": mapping(lambda n: n["GatedFusion"](PAIR, DIM), **SEEN),
     "fusion/multiplicative-fusion:FiLM": mapping(lambda n: n["FiLM"](PAIR, DIM, condition="text"), **SEEN),
     "fusion/multiplicative-fusion:BilinearFusion": mapping(lambda n: n["BilinearFusion"](PAIR, DIM), **SEEN),
@@ -233,18 +292,19 @@ BUILDS: dict[str, Build] = {
         lambda n: n["Projected"](("image", "text"), 4, lambda dims: n["Concatenation"](dims, DIM)),
         image=(5,), text=(5,),
     ),
-    "fusion/choosing-a-fusion:Bilinear": mapping(lambda n: n["Bilinear"](PAIR, DIM), **SEEN),
     "fusion/choosing-a-fusion:Model": mapping(
         lambda n: n["Model"](lambda names, dim: n["Concatenation"](PAIR, dim), ("image", "text"), DIM, 3), **SEEN
     ),
     "fusion/choosing-a-fusion:Both": mapping(lambda n: n["Both"](PAIR, DIM), **SEEN),
 }  # fmt: skip
 NOT_BUILT = {
+    "foundations/modalities-as-tensors:UnpackedRowTokens": "shows the fault: parameters that nobody registered",
     **dict.fromkeys(
         (f"fusion/late-fusion:{n}" for n in ("LateFusion", "MeanProbability", "MeanLogit", "Vote", "ProductOfExperts")),
         "has no parameters",
     ),
     "fusion/early-fusion:BlockPCA": "has buffers only",
+    "fusion/cross-attention:Pair": "what three fusions share; built as each of them",
 }
 NO_GRADIENT = {
     "key.bias": "adding one number to all keys changes no softmax",
