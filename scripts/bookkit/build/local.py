@@ -21,6 +21,8 @@ def run_all(jobs: list[Job], workers: int, done: Callable[[Result], None]) -> No
 
 
 async def _run_all(jobs: list[Job], workers: int, done: Callable[[Result], None]) -> None:
+    # After Ctrl-C a kernel that is killed may still raise while the loop shuts down; that is no news.
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
     gate = asyncio.Semaphore(workers)
     with tqdm(total=len(jobs), desc="executing", unit="page", disable=None, file=sys.stderr) as bar:
 

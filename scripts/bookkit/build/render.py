@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from bookkit.build.files import as_folder, read_json
@@ -19,8 +21,39 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TOLD = 20  # warnings at most
 
 
-def render(root: Path, docnames: list[str]) -> list[str]:
+# Imported while chapters still run; a line on standard input starts it, and its end (we are gone) ends it.
+PROGRAM = """
+import sys
+import myst_nb, sphinx.application, sphinx_book_theme, sphinxcontrib.bibtex
+from jupyter_book.cli.main import main
+sys.stdin.readline() and main()
+"""
+Warm = subprocess.Popen[bytes]
+
+
+@contextlib.contextmanager
+def warmed_up(root: Path) -> Iterator[Warm]:
+    """A process that has imported Jupyter Book and waits; it is gone when the block ends."""
+    command = [sys.executable, "-c", PROGRAM, "build", str(root), "--path-output", str(root)]
+    command += ["--warningiserror", "--nitpick", "--keep-going"]
+    environment = {**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1"}
+    environment.pop("MAKEFLAGS", None)
+    with open(_log(root), "w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command, cwd=root, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def render(root: Path, docnames: list[str], warm: Warm | None = None) -> list[str]:
     """Build ``_build/html``; nothing to do if no input changed since the last time.
+
+    Args:
+        warm: what ``warmed_up`` gave, if there was time for it.
 
     Returns:
         What is wrong with the site: Sphinx's warnings, and pictures that are missing or have no alternative text.
@@ -38,7 +71,7 @@ def render(root: Path, docnames: list[str]) -> list[str]:
             _forget(build)
         done_before.unlink(missing_ok=True)
         fresh = _start_anew_if_needed(root, build, docnames)
-        warnings, broken = _sphinx(root, build)
+        warnings, broken = _sphinx(root, build, warm)
         if broken and not fresh:
             print("note: what Sphinx had kept was of no use; the site is rendered anew")
             _forget(build)
@@ -51,25 +84,26 @@ def render(root: Path, docnames: list[str]) -> list[str]:
     return [f"{name}: {fault}" for name in docnames for fault in finished.get(name, {}).get("faults", ())]
 
 
-def _sphinx(root: Path, build: Path) -> tuple[list[str], bool]:
+def _sphinx(root: Path, build: Path, warm: Warm | None = None) -> tuple[list[str], bool]:
     """Run it; returns what it complained of, and whether it broke down without a word about the pages."""
+    if warm is None:
+        with warmed_up(root) as process:
+            return _sphinx(root, build, process)
     # Sphinx keeps what it has read before it writes; interrupted in between, it would never write it.
     unfinished = build / "rendering"
     unfinished.touch()
-    program = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "build", str(root), "--path-output", str(root)]
-    command += ["--warningiserror", "--nitpick", "--keep-going"]
-    environment = {**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1"}
-    environment.pop("MAKEFLAGS", None)
-    log = build / "sphinx.log"
-    with open(log, "w", encoding="utf-8") as output:
-        done = subprocess.run(command, cwd=root, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False)
+    warm.communicate(b"go\n")
     unfinished.unlink()
+    log = _log(root)
     text = ANSI.sub("", log.read_text(encoding="utf-8", errors="replace"))
     warnings = [line for line in text.splitlines() if re.search(r"\b(WARNING|ERROR)\b", line)]
-    if done.returncode and not warnings:
+    if warm.returncode and not warnings:
         return [*text.splitlines()[-15:], f"(the whole log: {log})"], True
     return [line.replace(f"{root}{os.sep}", "") for line in warnings], False
+
+
+def _log(root: Path) -> Path:
+    return root / "_build/sphinx.log"
 
 
 def _is_whole(build: Path, docnames: list[str]) -> bool:

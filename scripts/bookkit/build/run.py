@@ -21,7 +21,7 @@ from bookkit.build.book import Book, Chapter
 from bookkit.build.executed import Executed, Run, with_outputs, without_outputs
 from bookkit.build.files import as_folder, read_json, write_json
 from bookkit.build.keys import PACKAGE, Helpers, code_sources, page_key
-from bookkit.build.render import render
+from bookkit.build.render import render, warmed_up
 from bookkit.build.seeds import Record, fared
 from bookkit.lock import alone
 
@@ -50,13 +50,15 @@ def build(book: Book, chosen: list[Chapter], options: Options) -> list[str]:
     """
     start = time.perf_counter()
     out = as_folder(book.root / "_build")
-    with alone(out):
+    with alone(out), contextlib.ExitStack() as stack:
         results = Executed(out / "executed")
         record = Record.read(book.root / "seeds.json")
         for chapter in book.chapters:
             found = results.get(chapter.docname, chapter.key, len(code_sources(chapter.data)))
             if found and not (options.no_cache and chapter in chosen):
                 chapter.executed, chapter.run = found
+        # what is executed is rendered: Jupyter Book is imported meanwhile
+        warm = stack.enter_context(warmed_up(book.root)) if any(c.run is None for c in chosen) else None
         execute(book, chosen, results, options)
         outputs = {c.docname: with_outputs(c.data, c.executed) for c in book.chapters if c.executed}
         problems = [f"FAILED {c.failure}" for c in book.chapters if c.failure]
@@ -65,7 +67,7 @@ def build(book: Book, chosen: list[Chapter], options: Options) -> list[str]:
         for name, notebook in outputs.items():
             problems += collect.unshown(name, notebook)
         _write_records(book, outputs, results, record)
-        problems += render(book.root, book.docnames)
+        problems += render(book.root, book.docnames, warm)
         _place_artifacts(outputs, out / "html")
         _warn_of_weight(book, out / "html")
     if not problems:

@@ -5,6 +5,7 @@ One book lives through a story of six builds (fixture ``story``); each test look
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from dataclasses import dataclass, field
@@ -212,19 +213,20 @@ class TestRender:
         self.script = lambda root: 0
         self.line = "build succeeded."
 
-        def run(command, **options):
-            options["stdout"].write(f"reading sources\n{self.line}\n")
-            options["stdout"].flush()
-            self.calls.append((tmp_path / "_build/.doctrees").exists())
-            (tmp_path / "_build/.doctrees").mkdir(exist_ok=True)
-            (tmp_path / "_build/html/book").mkdir(parents=True, exist_ok=True)
-            (tmp_path / "_build/html/_static").mkdir(exist_ok=True)
-            for name in ("index", "book/intro"):
-                (tmp_path / f"_build/html/{name}.html").write_text("x")
-            (tmp_path / "_build/finished.json").write_text('{"book/intro": {}}')
-            return subprocess.CompletedProcess(command, self.script(tmp_path))
+        class Sphinx:
+            def communicate(process, word):
+                assert word == b"go\n"
+                (tmp_path / "_build/sphinx.log").write_text(f"reading sources\n{self.line}\n")
+                self.calls.append((tmp_path / "_build/.doctrees").exists())
+                (tmp_path / "_build/.doctrees").mkdir(exist_ok=True)
+                (tmp_path / "_build/html/book").mkdir(parents=True, exist_ok=True)
+                (tmp_path / "_build/html/_static").mkdir(exist_ok=True)
+                for name in ("index", "book/intro"):
+                    (tmp_path / f"_build/html/{name}.html").write_text("x")
+                (tmp_path / "_build/finished.json").write_text('{"book/intro": {}}')
+                process.returncode = self.script(tmp_path)
 
-        monkeypatch.setattr(render.subprocess, "run", run)
+        monkeypatch.setattr(render, "warmed_up", lambda root: contextlib.nullcontext(Sphinx()))
         return tmp_path
 
     def edit(self, root: Path) -> None:
@@ -254,6 +256,17 @@ class TestRender:
         self.script = lambda root: 0
         render.render(root, ["book/intro"])
         assert self.calls == [False, True, False]
+
+    def test_a_process_that_waits_is_used_and_ends_with_its_block(self, root, monkeypatch):
+        monkeypatch.undo()
+        script = "import sys; print('renders', flush=True) if sys.stdin.readline() else print('ends', flush=True)"
+        monkeypatch.setattr(render, "PROGRAM", script)
+        with render.warmed_up(root) as process:
+            render.render(root, ["book/intro"], process)
+        assert (root / "_build/sphinx.log").read_text() == "renders\n"
+        with render.warmed_up(root) as process:
+            assert process.poll() is None
+        assert process.poll() is not None
 
     def test_an_exit_code_alone_fails(self, root):
         self.script, self.line = lambda root: 3, "Traceback: something broke"
