@@ -255,10 +255,13 @@ BUILDS: dict[str, Build] = {
     ),
     **{
         f"fusion/cross-attention:{name}": scene_fusion(name, heads)
-        for name, heads in (("WordsAsk", {"heads": 1}), ("PictureAsks", {"heads": 2}), ("Pooled", {}), ("Flat", {}))
+        for name, heads in (("WordsAsk", {"heads": 1}), ("PictureAsks", {"heads": 2}))
+    },
+    **{
+        f"fusion/cross-attention:{name}": scene_fusion(name, {}) for name in ("Pooled", "CellByCell")
     },
     "fusion/cross-attention:Answerer": lambda n: (
-        n["Answerer"](n["Flat"]()), lambda model: model(torch.randn(len(all_words(n)), 16, DIM), all_words(n))
+        n["Answerer"](n["CellByCell"]()), lambda model: model(torch.randn(len(all_words(n)), 16, DIM), all_words(n))
     ),
     "fusion/multiplicative-fusion:ProductOfProjections": lambda n: (
         n["ProductOfProjections"](5, 4, DIM), lambda model: model(torch.randn(B, 5), torch.randn(B, 4))

@@ -1,10 +1,13 @@
 """Figures: one SVG with a name, the page's ink, readable colours, no clashing ids."""
 
+import base64
+import io
 import re
 
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from PIL import Image
 
 from mmbook import plotting
 
@@ -77,3 +80,20 @@ def test_a_diagram_holds_its_boxes_and_says_what_flows():
     assert "encoder" in html
     assert plotting.BLUE in html
     assert plotting.INK not in html
+
+
+def test_a_figure_is_light_and_looks_the_same():
+    figure, axis = plotting.figure()
+    axis.plot(np.arange(50), np.random.default_rng(0).random(50))
+    pixels = np.random.default_rng(1).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    axis.imshow(pixels, extent=(0, 9, 0, 9), interpolation="none")
+    axis.text(1, 1, "pi is 3.14159")
+    html = plotting.to_html(figure, "A line over a picture of noise")
+    paths = re.findall(r' d="([^"]+)"', html)
+    assert any(re.search(r"\.\d\d", d) for d in paths)
+    assert not any(re.search(r"\.\d{3}", d) for d in paths)
+    assert "pi is 3.14159" in html
+    assert "image/png" not in html
+    (data,) = re.findall(r"data:image/webp;base64,([^\"]+)", html)
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+    assert {tuple(p) for p in pixels.reshape(-1, 3)} <= {tuple(p) for p in shown.reshape(-1, 3)}

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from bs4 import BeautifulSoup
 from playwright.sync_api import Page
 
-MAX_KB = 1500
+MAX_KB = 1200
 FILE_NAME = re.compile(r"^[\w./-]+\.(png|jpe?g|svg|gif|webp)$", re.I)
 
 IMAGES = """() => [...document.images].map(i => ({src: i.getAttribute("src"), alt: i.getAttribute("alt"),

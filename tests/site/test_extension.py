@@ -230,6 +230,17 @@ def test_the_bulk_of_a_page_is_taken_out_and_put_back(tmp_path):
     assert finish.KEPT.sub(lambda mark: taken[int(mark[1])], rest) == html
 
 
+def test_code_keeps_its_colours_and_loses_the_spans_of_plain_words(tmp_path):
+    page = tmp_path / "a.html"
+    code = '<span class="k">def</span><span class="w"> </span><span class="nf">f</span><span class="p">(</span>'
+    code += '<span class="n">x</span> <span class="o">&lt;</span> <span class="mi">1</span>'
+    page.write_text(f'<html><body><div class="highlight"><pre>{code}</pre></div></body></html>')
+    finish.finish(page, tmp_path, "Book", {}, {})
+    found = soup_of(page.read_text()).pre
+    assert found.get_text() == "def f(x < 1"
+    assert [span["class"] for span in found.select("span")] == [["k"], ["nf"], ["o"], ["mi"]]
+
+
 def test_the_heading_for_print_is_text():
     soup = soup_of(
         '<div id="jb-print-docs-body"><h1>A<int></int></h1></div><article><h1>A&lt;int&gt;<a>#</a></h1></article>'

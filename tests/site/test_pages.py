@@ -1,10 +1,11 @@
 """Every page of the built site, as a reader's browser sees it."""
 
 import json
+import re
 from collections import Counter
 
 import page_checks as checks
-from booksite import repairs
+from booksite import finish, repairs
 
 
 def test_page_in_the_browser(name, address, visit, axe):
@@ -42,3 +43,14 @@ def test_every_repair_of_the_theme_still_matches_something(site):
     assert set(counts) >= {repair.__name__ for repair in repairs.ALL}
     assert not [repair.__name__ for repair in repairs.ALL if not counts[repair.__name__]]
     assert counts["terms"] > 20
+
+
+def test_words_of_code_whose_spans_are_left_out_have_the_colour_of_plain_code(site):
+    css = (site / "_static/pygments.css").read_text(encoding="utf-8")
+    for theme in ("light", "dark"):
+        rules = re.findall(rf'html\[data-theme="{theme}"\] \.highlight( \.\w+)?{{([^}}]*)}}', css)
+        colours = {name.strip(" ."): re.search(r"(?<!-)color: ?([^;} ]+)", rule) for name, rule in rules}
+        plain = colours[""]
+        assert plain
+        for name in finish.PLAIN:
+            assert name not in colours or colours[name][1] == plain[1], (theme, name)

@@ -23,6 +23,9 @@ BULK = re.compile(
     re.DOTALL,
 )
 KEPT = re.compile(r"mm-bulk-(\d+);")
+# Words, punctuation and spaces: both styles of the theme give them the colour of plain code (tests/site checks it).
+PLAIN = ("n", "nn", "p", "w")
+PLAIN_SPAN = re.compile(rf'<span class="(?:{"|".join(PLAIN)})">([^<]*)</span>')
 REDIRECT = """<!DOCTYPE html>
 <html lang="en" {mark}="1"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -66,7 +69,7 @@ def finish(page: Path, site: Path, title: str, tex: dict[str, Any], meanings: di
             maths.copy_fonts(site)
     except (maths.MathsError, ExtensionError) as fault:
         faults.append(f"the page can't be typeset: {fault}")
-    page.write_text(KEPT.sub(lambda mark: taken[int(mark[1])], str(soup)), encoding="utf-8")
+    page.write_text(KEPT.sub(lambda mark: PLAIN_SPAN.sub(r"\1", taken[int(mark[1])]), str(soup)), encoding="utf-8")
     return {"repairs": matched, "faults": faults}
 
 
