@@ -255,7 +255,7 @@ BUILDS: dict[str, Build] = {
     ),
     **{
         f"fusion/cross-attention:{name}": scene_fusion(name, heads)
-        for name, heads in (("WordsAsk", {"heads": 1}), ("PictureAsks", {"heads": 2}))
+        for name, heads in (("WordsAsk", {"heads": 1}), ("PictureAsks", {"heads": 2}), ("LayerAfterMean", {"heads": 2}))
     },
     **{
         f"fusion/cross-attention:{name}": scene_fusion(name, {}) for name in ("Pooled", "CellByCell")

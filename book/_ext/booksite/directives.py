@@ -9,10 +9,12 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from . import records
 
+logger = logging.getLogger(__name__)
 Inline = Sequence[nodes.Node] | str
 NO_RECORD = "Not built: {what} not known, since this copy of the book was rendered without running it."
 
@@ -168,15 +170,27 @@ class TimesTable(SphinxDirective):
 
 
 class BuildFigure(SphinxDirective):
-    """A named figure of a chapter, taken from the run: `{build-figure} fusion/early-fusion#difficulty`."""
+    """A named figure of a chapter, taken from the run: `{build-figure} fusion/late-fusion#rules`.
+
+    A chapter that ran without drawing it is the author's slip, so that is a warning; the build fails.
+    """
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        figure = (records.load(self.env, "figures") or {}).get(self.arguments[0])
+        figures = records.load(self.env, "figures") or {}
+        figure, chapter = figures.get(self.arguments[0]), self.arguments[0].partition("#")[0]
         if not figure:
+            page = records.load(self.env, f"pages/book/{chapter}") or {}
+            if page.get("executed") and not page.get("failed"):
+                there = ", ".join(name for name in figures if name.startswith(f"{chapter}#")) or "none"
+                logger.warning(
+                    "no figure %s; named figures of that chapter: %s",
+                    self.arguments[0],
+                    there,
+                    location=self.get_location(),
+                )
             return [paragraph("This figure is not built: its chapter was not run.", classes=["mm-missing"])]
-        chapter = self.arguments[0].partition("#")[0]
         source = paragraph(
             "Drawn by this build, from the chapter ", link(self.env, chapter), ".", classes=["mm-caption"]
         )

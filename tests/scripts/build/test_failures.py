@@ -103,6 +103,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
             "raises.ipynb", chapter("raises", "x = 1", "x = {'colour': 1}\nprint(x['colour'])", "trace('went on')")
         )
         told["mended"] = run(book)
+        book.page("slip.md", "# Slip\n\n```{build-figure} good#bars\n```\n")
+        book.set_pages(["book/intro", "book/good", "book/raises", "book/slip"])
+        told["slip"] = run(book)
     return told
 
 
@@ -213,6 +216,11 @@ class TestSiteOfAFailedBuild:
     def test_what_needs_its_results_says_not_built(self, runs):
         assert "Found (not built)." in runs["first"].pages["raises"]
         assert "not built" in runs["first"].pages["shown"]
+        assert "no figure raises#bars" not in runs["first"].err
+
+    def test_a_figure_that_a_chapter_never_drew_is_a_fault(self, runs):
+        assert runs["slip"].code == 1
+        assert "book/slip.md:3: WARNING: no figure good#bars; named figures of that chapter: none" in runs["slip"].err
         assert "WARNING" not in runs["first"].err
 
     def test_good_chapters_have_no_banner(self, runs):
