@@ -134,6 +134,14 @@ def pair_of_tokens(name: str) -> Build:
     )
 
 
+def review_head(name: str) -> Build:
+    """A classifier of 9 words, 384 numbers each, with a mask, beside a table row of 5."""
+    mask = torch.ones(B, 9, dtype=torch.bool)
+    return lambda names: (
+        names[name](), lambda model: model(text=torch.randn(B, 9, 384), text_mask=mask, table=torch.randn(B, 5))
+    )  # fmt: skip
+
+
 def rows_of_fields() -> torch.Tensor:
     """Rows of three numbers and two categories (of 2 and 4), each category present."""
     codes = torch.stack([torch.arange(B) % 2, torch.arange(B) % 4], dim=1)
@@ -153,7 +161,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "foundations/modalities-as-tensors": {"BANDS": 32},
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
     "foundations/joint-and-complementary": {"DIMS": 6, "K": 3},
-    "fusion/bottlenecks-and-latents": {"DIM": DIM, "HEADS": 2},
+    "fusion/bottlenecks-and-latents": {"COLUMNS": 5},
     "fusion/choosing-a-fusion": {"D": 5},
     "fusion/cross-attention": {"DIM": DIM},
     "fusion/hybrid-fusion": {"RUNS": 2, "SIDE": 4, "ALONE": ((0,), (1,), (2,), (3,))},
@@ -283,14 +291,14 @@ BUILDS: dict[str, Build] = {
     "fusion/bottlenecks-and-latents:LatentFusion": mapping(lambda n: n["LatentFusion"](PAIR, DIM, heads=2), **TOKENS),
     "fusion/bottlenecks-and-latents:NoExchange": mapping(lambda n: n["NoExchange"](PAIR, DIM), **TOKENS),
     "fusion/bottlenecks-and-latents:FullAttention": mapping(lambda n: n["FullAttention"](PAIR, DIM), **TOKENS),
-    "fusion/bottlenecks-and-latents:LatentClassifier": lambda n: (
-        n["LatentClassifier"](), lambda model: model(torch.randn(B, 64, 13))
+    "fusion/bottlenecks-and-latents:EachToken": mapping(
+        lambda n: n["EachToken"]({"question": 5, "recording": 4}, DIM), question=(1, 5), recording=(7, 4)
     ),
-    "fusion/bottlenecks-and-latents:CNN": lambda n: (n["CNN"](), lambda model: model(torch.randn(B, 64))),
-    "fusion/bottlenecks-and-latents:MLP": lambda n: (n["MLP"](), lambda model: model(torch.randn(B, 64))),
     "fusion/bottlenecks-and-latents:Answerer": keywords(
-        lambda n: n["Answerer"](n["FullAttention"](PAIR, DIM)), **TOKENS
+        lambda n: n["Answerer"](n["FullAttention"](PAIR, DIM), 3), **TOKENS
     ),
+    "fusion/bottlenecks-and-latents:MeanHead": review_head("MeanHead"),
+    "fusion/bottlenecks-and-latents:LatentHead": review_head("LatentHead"),
     "fusion/choosing-a-fusion:Projected": mapping(
         lambda n: n["Projected"](("image", "text"), 4, lambda dims: n["Concatenation"](dims, DIM)),
         image=(5,), text=(5,),
