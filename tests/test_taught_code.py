@@ -153,6 +153,14 @@ def two_tokenizers(n: dict[str, Any]) -> nn.Module:
     return n["OneSequence"](tokenizers, {"sound": 3}, dim=DIM)
 
 
+BOTH_WORDS = torch.ones(B, 2, dtype=torch.bool)
+
+
+def matcher(name: str) -> Build:
+    """A matcher of the hybrid chapter, on features of EfficientNet and MiniLM."""
+    return lambda n: (n[name](), lambda model: model(torch.randn(B, 3, 1280), torch.randn(B, 2, 384), BOTH_WORDS))
+
+
 PAIR = {"image": 5, "text": 4}
 SEEN = {"image": (5,), "text": (4,)}
 TOKENS = {"image": (3, 5), "text": (2, 4)}
@@ -162,9 +170,8 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
     "foundations/joint-and-complementary": {"DIMS": 6, "K": 3},
     "fusion/bottlenecks-and-latents": {"COLUMNS": 5},
-    "fusion/choosing-a-fusion": {"D": 5},
     "fusion/cross-attention": {"DIM": DIM},
-    "fusion/hybrid-fusion": {"RUNS": 2, "SIDE": 4, "ALONE": ((0,), (1,), (2,), (3,))},
+    "fusion/hybrid-fusion": {"WIDTH": DIM},
     "fusion/multiplicative-fusion": {
         "NARROW": PAIR, "features": {"image": torch.zeros(1, 5), "text": torch.zeros(1, 4)},
     },
@@ -241,13 +248,18 @@ BUILDS: dict[str, Build] = {
     "fusion/late-fusion:Member": lambda n: (n["Member"](), lambda model: model(image=torch.randn(B, 1, 16, 16))),
     "fusion/late-fusion:JointNetwork": keywords(lambda n: n["JointNetwork"](), audio=(1, 16, 24), image=(1, 16, 16)),
     "fusion/late-fusion:ShrunkStacking": mapping(lambda n: n["ShrunkStacking"](PAIR, 3), **LATE),
-    "fusion/hybrid-fusion:Block": lambda n: (
-        n["Block"](((0,), (1,), (2,), (3,)), 5, 4), lambda model: model(torch.randn(4, 2, B, 5))
+    "fusion/hybrid-fusion:CoAttention": lambda n: (
+        n["CoAttention"](DIM, heads=2),
+        lambda model: torch.cat(model(torch.randn(B, 3, DIM), torch.randn(B, 2, DIM), BOTH_WORDS), dim=1),
     ),
-    "fusion/hybrid-fusion:StreamNet": lambda n: (
-        n["StreamNet"]([((0,), (1,), (2,), (3,))] * 4, 3, inputs=5, width=6),
-        lambda model: model(torch.randn(B, 2, 5), torch.randn(B, 2, 5)),
+    "fusion/hybrid-fusion:Head": lambda n: (
+        n["Head"](DIM), lambda model: model(torch.randn(B, DIM), torch.randn(B, DIM))
     ),
+    **{f"fusion/hybrid-fusion:{name}": matcher(name) for name in ("TwoTowers", "CoAttentionModel", "PooledProducts")},
+    "fusion/hybrid-fusion:JoinAfter": keywords(lambda n: n["JoinAfter"](1, 8, inputs=5), audio=(5,), image=(5,)),
+    "fusion/hybrid-fusion:Hybrid": keywords(lambda n: n["Hybrid"](8), audio=(100,), image=(100,)),
+    "fusion/hybrid-fusion:DigitTowers": keywords(lambda n: n["DigitTowers"](8, inputs=5), audio=(5,), image=(5,)),
+    "fusion/hybrid-fusion:Member": keywords(lambda n: n["Member"](8, inputs=5), image=(5,)),
     "fusion/cross-attention:MultiHeadAttention": lambda n: (
         n["MultiHeadAttention"](5, 4, DIM, heads=2), lambda model: model(torch.randn(B, 3, 5), torch.randn(B, 7, 4))[0]
     ),
@@ -299,14 +311,16 @@ BUILDS: dict[str, Build] = {
     ),
     "fusion/bottlenecks-and-latents:MeanHead": review_head("MeanHead"),
     "fusion/bottlenecks-and-latents:LatentHead": review_head("LatentHead"),
-    "fusion/choosing-a-fusion:Projected": mapping(
-        lambda n: n["Projected"](("image", "text"), 4, lambda dims: n["Concatenation"](dims, DIM)),
-        image=(5,), text=(5,),
+    **{
+        f"fusion/choosing-a-fusion:{name}": keywords(lambda n, name=name, o=o: n[name](PAIR, 3, width=DIM, **o), **SEEN)
+        for name, o in {"Early": {}, "Product": {"rank": 2}, "Hybrid": {}, "Intermediate": {}}.items()
+    },
+    "fusion/choosing-a-fusion:CellByCell": lambda n: (
+        n["CellByCell"](PAIR, 3, width=DIM),
+        lambda model: model(
+            image=torch.randn(B, 9, 5), text=torch.randn(B, 7, 4), text_mask=torch.ones(B, 7, dtype=torch.bool)
+        ),
     ),
-    "fusion/choosing-a-fusion:Model": mapping(
-        lambda n: n["Model"](lambda names, dim: n["Concatenation"](PAIR, dim), ("image", "text"), DIM, 3), **SEEN
-    ),
-    "fusion/choosing-a-fusion:Both": mapping(lambda n: n["Both"](PAIR, DIM), **SEEN),
 }  # fmt: skip
 NOT_BUILT = {
     "foundations/modalities-as-tensors:UnpackedRowTokens": "shows the fault: parameters that nobody registered",
@@ -315,6 +329,7 @@ NOT_BUILT = {
         "has no parameters",
     ),
     "fusion/early-fusion:BlockPCA": "has buffers only",
+    "fusion/hybrid-fusion:Matcher": "what three models share; built as each of them",
     "fusion/cross-attention:Pair": "what three fusions share; built as each of them",
 }
 NO_GRADIENT = {
