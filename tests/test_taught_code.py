@@ -288,12 +288,17 @@ BUILDS: dict[str, Build] = {
     ),
     **{f"fusion/cross-attention:{name}": pair_of_tokens(name) for name in ("EarlyPair", "ProductPair", "CrossPair")},
     "fusion/multiplicative-fusion:GatedFusion": mapping(lambda n: n["GatedFusion"](PAIR, DIM), **SEEN),
+    "fusion/multiplicative-fusion:BimodalGate": mapping(lambda n: n["BimodalGate"](PAIR, DIM), **SEEN),
     "fusion/multiplicative-fusion:FiLM": mapping(lambda n: n["FiLM"](PAIR, DIM, condition="text"), **SEEN),
     "fusion/multiplicative-fusion:BilinearFusion": mapping(lambda n: n["BilinearFusion"](PAIR, DIM), **SEEN),
     "fusion/multiplicative-fusion:TensorFusion": mapping(lambda n: n["TensorFusion"](PAIR, DIM), **SEEN),
     "fusion/multiplicative-fusion:LowRankFusion": mapping(lambda n: n["LowRankFusion"](PAIR, DIM), **SEEN),
     "fusion/multiplicative-fusion:Additive": mapping(lambda n: n["Additive"](PAIR, DIM), **SEEN),
+    "fusion/multiplicative-fusion:TwoLayers": mapping(lambda n: n["TwoLayers"](PAIR, DIM), **SEEN),
     "fusion/multiplicative-fusion:WithHead": keywords(lambda n: n["WithHead"](n["Additive"](PAIR, DIM), 3), **SEEN),
+    "fusion/multiplicative-fusion:InnerProduct": lambda n: (
+        n["InnerProduct"](), lambda model: model(torch.randn(B, 5), torch.randn(B, 5))
+    ),
     "fusion/multiplicative-fusion:Matcher": keywords(
         lambda n: n["Matcher"](n["WithHead"](n["Additive"](PAIR, DIM), 2)), **SEEN
     ),
