@@ -252,10 +252,7 @@ BUILDS: dict[str, Build] = {
         n["CoAttention"](DIM, heads=2),
         lambda model: torch.cat(model(torch.randn(B, 3, DIM), torch.randn(B, 2, DIM), BOTH_WORDS), dim=1),
     ),
-    "fusion/hybrid-fusion:Head": lambda n: (
-        n["Head"](DIM), lambda model: model(torch.randn(B, DIM), torch.randn(B, DIM))
-    ),
-    **{f"fusion/hybrid-fusion:{name}": matcher(name) for name in ("TwoTowers", "CoAttentionModel", "PooledProducts")},
+    **{f"fusion/hybrid-fusion:{name}": matcher(name) for name in ("TwoTowers", "CoAttentionModel")},
     "fusion/hybrid-fusion:JoinAfter": keywords(lambda n: n["JoinAfter"](1, 8, inputs=5), audio=(5,), image=(5,)),
     "fusion/hybrid-fusion:Hybrid": keywords(lambda n: n["Hybrid"](8), audio=(100,), image=(100,)),
     "fusion/hybrid-fusion:DigitTowers": keywords(lambda n: n["DigitTowers"](8, inputs=5), audio=(5,), image=(5,)),
@@ -334,7 +331,7 @@ NOT_BUILT = {
         "has no parameters",
     ),
     "fusion/early-fusion:BlockPCA": "has buffers only",
-    "fusion/hybrid-fusion:Matcher": "what three models share; built as each of them",
+    "fusion/hybrid-fusion:Matcher": "what two models share; built as each of them",
     "fusion/cross-attention:Pair": "what three fusions share; built as each of them",
 }
 NO_GRADIENT = {
