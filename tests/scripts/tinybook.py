@@ -13,6 +13,9 @@ from typing import Any
 
 import yaml
 
+from bookkit.course.config import Repository
+from bookkit.course.managed import sources
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = REPOSITORY / "scripts/build_book.py"
 
@@ -85,8 +88,7 @@ def code(text: str, **metadata: Any) -> dict[str, Any]:
 
 def setup_cell() -> dict[str, Any]:
     """The managed setup cell, as the generator writes it."""
-    text = "# Written by scripts/generate_stubs.py; for tests.\nimport sys\n\n"
-    text += 'if "google.colab" in sys.modules:\n    %pip install --quiet "mmbook @ git+https://example.org@main"'
+    text = sources("tiny", Repository())["setup"]
     return {**code(text, mmbook={"managed": "setup"}, tags=["remove-cell"]), "id": "setup-0123abcd"}
 
 

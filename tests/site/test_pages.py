@@ -3,9 +3,13 @@
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
 import page_checks as checks
+from bookkit.course.config import read_config
 from booksite import finish, repairs
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_page_in_the_browser(name, address, visit, axe):
@@ -54,3 +58,34 @@ def test_words_of_code_whose_spans_are_left_out_have_the_colour_of_plain_code(si
         assert plain
         for name in finish.PLAIN:
             assert name not in colours or colours[name][1] == plain[1], (theme, name)
+
+
+def test_every_colab_link_of_the_site_leads_to_a_copy(site, soups):
+    """The branch of the copies holds what lies in `_build/colab`, path by path."""
+    repository = read_config(ROOT).repository
+    copies = site.parent / "colab"
+    start = f"https://colab.research.google.com/github/{repository.slug}/blob/{repository.colab_branch}/"
+    followed = set()
+    for name, soup in soups.items():
+        for link in soup.select("a[href^='https://colab.research.google.com/github/']"):
+            path = link["href"].removeprefix(start)
+            assert (copies / path).is_file(), f"{name}: {link['href']}"
+            followed.add(path)
+    assert followed == {path.relative_to(copies).as_posix() for path in copies.rglob("*.ipynb")}
+
+
+def test_what_the_copies_link_to_is_on_the_site(site, soups):
+    home = read_config(ROOT).repository.site()
+    count, ids = 0, {name: {tag["id"] for tag in soup.select("[id]")} for name, soup in soups.items()}
+    for path in (site.parent / "colab").rglob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for cell in cells:
+            for address in re.findall(rf"\]\({re.escape(home)}([^) \n]*)", "".join(cell["source"])):
+                page, _, anchor = address.partition("#")
+                assert page in ids, f"{path.name}: {address}"
+                assert not anchor or anchor in ids[page], f"{path.name}: {address}"
+                count += 1
+        sizes = path.stat().st_size
+        assert sizes <= 2_000_000, path.name
+        assert sum(bool(cell.get("outputs")) for cell in cells) > 5, path.name
+    assert count > 300

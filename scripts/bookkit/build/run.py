@@ -18,6 +18,7 @@ from typing import Any
 
 from bookkit.build import collect
 from bookkit.build.book import Book, Chapter
+from bookkit.build.colab import write_copies
 from bookkit.build.executed import Executed, Run, with_outputs, without_outputs
 from bookkit.build.files import as_folder, read_json, write_json
 from bookkit.build.keys import PACKAGE, Helpers, code_sources, page_key
@@ -69,6 +70,7 @@ def build(book: Book, chosen: list[Chapter], options: Options) -> list[str]:
         _write_records(book, outputs, results, record)
         problems += render(book.root, book.docnames, warm)
         _place_artifacts(outputs, out / "html")
+        problems += write_copies(book, outputs, out)
         _warn_of_weight(book, out / "html")
     if not problems:
         print(_summary(book, out, time.perf_counter() - start))

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from bookkit.course.config import Repository
 
@@ -18,31 +17,68 @@ KEY = "mmbook"  # our key in notebook and cell metadata
 KINDS = {"badge": "markdown", "setup": "code"}  # slot -> cell type
 NEED = re.compile(r"[A-Za-z0-9][\w.-]*==[\w.+!-]+")
 _BADGE = re.compile(r"\[Open in Colab\]\(https://colab\.research\.google\.com/[^)\n]*\)")
+# One line instead of a traceback, and nothing runs on: what follows could only fail for the same reason.
+_HEAD = """\
+import sys
+
+if "google.colab" in sys.modules:
+    import re
+    import subprocess
+
+    class SetupError(Exception):
+        def _render_traceback_(self):
+            return [str(self)]
+
+"""
+_TAIL = '''\
+    """.strip().splitlines():
+        pip = [sys.executable, "-m", "pip", "install", "-q", *line.split()]
+        done = subprocess.run(pip, capture_output=True, text=True)
+        if done.returncode:
+            said = done.stderr.splitlines() or ["pip failed"]
+            why = [x for x in said if re.search("fatal:|ERROR:", x)] or said
+            raise SetupError(
+                f"{line.split()[-1]} can't be installed: {why[0].strip()}. "
+                "Is there a network? Run this cell again, or report it: "
+                "REPORT"
+            )\
+'''
 _SETUP = re.compile(
-    r"# Written by scripts/generate_stubs\.py[^\n]*\nimport sys\n\nif \"google\.colab\" in sys\.modules:"
-    r"(\n    %pip install --quiet [^\n]*)+"
+    r"# Written by scripts/generate_stubs\.py[^\n]*\n(?:"
+    r"import sys\n\nif \"google\.colab\" in sys\.modules:\n"
+    r"(?:    %pip install --quiet [^\n]*(?:\n|\Z))+|"  # as it was until November 2026
+    + re.escape(_HEAD)
+    + r"(?:    print\(\"Fetching [^\"\n]*\"\)\n)?    for line in \"\"\"\n"
+    + rf"(?:        --no-deps {NEED.pattern}\n)*        mmbook@git\+https://\S+\n"
+    + re.escape(_TAIL).replace("REPORT", r"https://github[.]com/\S+?")
+    + ")"
 )
 _BEGINNINGS = tuple(f"{slot}-" for slot in KINDS)
 _FORMS = {"badge": _BADGE, "setup": _SETUP}
 
 
-def sources(docname: str, repository: Repository, needs: Sequence[str] = ()) -> dict[str, str]:
+def sources(docname: str, repository: Repository, needs: Sequence[str] = (), ref: str = "") -> dict[str, str]:
     """Slot -> source of the managed cells, in their order.
 
     Args:
         needs: packages with heavy weights that the chapter asks for (its metadata ``mmbook.needs``), pinned.
+        ref: commit whose helper package is installed; without one, the newest of the branch.
     """
-    file = f"{repository.path_to_book}/{docname}.ipynb".lstrip("/")
-    colab = f"https://colab.research.google.com/github/{repository.slug}/blob/{repository.branch}/{quote(file)}"
+    fetched = ""
+    if needs:
+        sizes = [repository.megabytes.get(need.partition("==")[0], 0) for need in needs]
+        much = f"{sum(sizes)} MB of " if any(sizes) else ""
+        fetched = f'    print("Fetching {much}pretrained weights; this may take a minute.")\n'
+    lines = [*(f"--no-deps {need}" for need in needs), repository.package(ref)]
     setup = [
-        "# Written by scripts/generate_stubs.py; put your own code into other cells. It acts on Colab only.",
-        "import sys",
-        "",
-        'if "google.colab" in sys.modules:',
-        f'    %pip install --quiet "mmbook @ git+{repository.url}@{repository.branch}"',
-        *(f"    %pip install --quiet --no-deps {need}" for need in needs),
+        "# Written by scripts/generate_stubs.py; put your own code into other cells. It acts on Colab only.\n",
+        _HEAD,
+        fetched,
+        '    for line in """\n',
+        *(f"        {line}\n" for line in lines),
+        _TAIL.replace("REPORT", f"https://github.com/{repository.slug}/issues"),
     ]
-    return {"badge": f"[Open in Colab]({colab})", "setup": "\n".join(setup)}
+    return {"badge": f"[Open in Colab]({repository.colab(docname)})", "setup": "".join(setup)}
 
 
 @dataclass

@@ -16,12 +16,19 @@ import pytest
 
 from bookkit.build.book import Chapter
 from bookkit.course.config import Repository, read_config
+from bookkit.course.managed import find, sources
 from bookkit.course.toc import Page
 from bookkit.errors import BookError
 from bookkit.stubs import apply, skeletons, stub
 
 SCRIPT = Path(generate_stubs.__file__)
 PAGES = {"foundations__first": "What is it?", "fusion__second": "Early fusion", "loose": None}
+OLD_SETUP = """# Written by scripts/generate_stubs.py; put your own code into other cells. It acts on Colab only.
+import sys
+
+if "google.colab" in sys.modules:
+    %pip install --quiet "mmbook @ git+https://github.com/first/book@main"
+    %pip install --quiet --no-deps big==1.0"""
 EMPTY_PLAN = {"create": [], "refresh": [], "rename": [], "retitle": [], "orphans": [], "problems": []}
 
 
@@ -161,25 +168,60 @@ def test_the_badge_quotes_odd_names_and_knows_the_folder_and_the_branch(book):
     assert "@dev/x" in source(cells["setup"])
 
 
-def test_the_setup_cell_does_nothing_away_from_colab_and_installs_there(stubs, monkeypatch):
-    from IPython.core.inputtransformer2 import TransformerManager
+def run_setup(text: str, monkeypatch: pytest.MonkeyPatch, said: str | None = None) -> list[list[str]]:
+    """Run a setup cell as Colab would; returns what pip was told. ``said`` is what pip says when it fails."""
+    ran: list[list[str]] = []
 
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command[1:])
+        return subprocess.CompletedProcess(command, said is not None, "", said or "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    exec(text, {})
+    return ran
+
+
+def test_the_setup_cell_does_nothing_away_from_colab_and_installs_there(stubs, monkeypatch):
     cell = slots(stubs.read("loose.ipynb"))["setup"]
     assert "remove-cell" in cell["metadata"]["tags"]
-    ran: list[str] = []
-
-    class Shell:
-        def run_line_magic(self, name: str, line: str, **_: object) -> None:
-            ran.append(f"{name} {line}")
-
-    code = TransformerManager().transform_cell(source(cell))
-    exec(code, {"get_ipython": Shell})
-    assert ran == []
+    assert run_setup(source(cell), monkeypatch) == []
     monkeypatch.setitem(sys.modules, "google.colab", sys)
-    exec(code, {"get_ipython": Shell})
-    assert len(ran) == 1
-    assert "git+https://github.com/first/book" in ran[0]
-    assert ran[0].startswith("pip install")
+    (told,) = run_setup(source(cell), monkeypatch)
+    assert told == ["-m", "pip", "install", "-q", "mmbook@git+https://github.com/first/book@main"]
+
+
+def test_a_setup_cell_that_fails_says_so_in_one_line_and_stops(stubs, monkeypatch):
+    text = source(slots(stubs.read("loose.ipynb"))["setup"])
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    with pytest.raises(Exception, match="can't be installed") as error:
+        run_setup(text, monkeypatch, "WARNING: retrying\nfatal: unable to access, could not resolve host\n")
+    (line,) = error.value._render_traceback_()  # what IPython shows
+    assert "fatal: unable to access" in line
+    assert "https://github.com/first/book/issues" in line
+    with pytest.raises(Exception, match="pip failed"):
+        run_setup(text, monkeypatch, "")
+
+
+def test_the_setup_cell_of_a_chapter_with_heavy_weights_says_how_much_it_fetches(monkeypatch, capsys, tmp_path):
+    (tmp_path / "weights.txt").write_text("# heavy\nbig==1.0   # the model, 91 MB\ncode==2.0  # its code\n")
+    (tmp_path / "_config.yml").write_text("repository: {url: 'https://github.com/first/book'}\n")
+    text = sources("a", read_config(tmp_path).repository, ["big==1.0", "code==2.0"])["setup"]
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    told = run_setup(text, monkeypatch)
+    assert [command[4:] for command in told[:2]] == [["--no-deps", "big==1.0"], ["--no-deps", "code==2.0"]]
+    assert capsys.readouterr().out == "Fetching 91 MB of pretrained weights; this may take a minute.\n"
+
+
+@pytest.mark.parametrize("change", ["        --no-deps other", "# mine", "    %pip install x", ""])
+def test_text_typed_into_a_setup_cell_is_the_authors(change):
+    text = sources("a", Repository(), ["big==1.0"])["setup"]
+    cell = {"cell_type": "code", "id": "setup-0123abcd", "metadata": {}, "source": text}
+    assert find([cell]).cells == {0: "setup"}
+    assert find([{**cell, "source": OLD_SETUP}]).cells == {0: "setup"}
+    lines = text.split("\n")
+    for at in range(2, len(lines)):
+        typed = "\n".join([*lines[:at], change, *lines[at:]])
+        assert find([{**cell, "source": typed}]).cells == {}, typed
 
 
 def test_without_an_address_the_placeholder_stands_in(book):
