@@ -252,6 +252,11 @@ BUILDS: dict[str, Build] = {
         n["CoAttention"](DIM, heads=2),
         lambda model: torch.cat(model(torch.randn(B, 3, DIM), torch.randn(B, 2, DIM), BOTH_WORDS), dim=1),
     ),
+    "fusion/hybrid-fusion:SelfAttention": lambda n: (
+        n["SelfAttention"](DIM, heads=2),
+        lambda model: torch.cat(model(torch.randn(B, 3, DIM), torch.randn(B, 2, DIM), BOTH_WORDS), dim=1),
+    ),
+    "fusion/hybrid-fusion:SelfAttendingTowers": matcher("SelfAttendingTowers"),
     **{f"fusion/hybrid-fusion:{name}": matcher(name) for name in ("TwoTowers", "CoAttentionModel")},
     "fusion/hybrid-fusion:JoinAfter": keywords(lambda n: n["JoinAfter"](1, 8, inputs=5), audio=(5,), image=(5,)),
     "fusion/hybrid-fusion:Hybrid": keywords(lambda n: n["Hybrid"](8), audio=(100,), image=(100,)),
@@ -331,7 +336,7 @@ NOT_BUILT = {
         "has no parameters",
     ),
     "fusion/early-fusion:BlockPCA": "has buffers only",
-    "fusion/hybrid-fusion:Matcher": "what two models share; built as each of them",
+    "fusion/hybrid-fusion:Matcher": "what three models share; built as each of them",
     "fusion/cross-attention:Pair": "what three fusions share; built as each of them",
 }
 NO_GRADIENT = {
