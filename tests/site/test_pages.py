@@ -89,3 +89,15 @@ def test_what_the_copies_link_to_is_on_the_site(site, soups):
         assert sizes <= 2_000_000, path.name
         assert sum(bool(cell.get("outputs")) for cell in cells) > 5, path.name
     assert count > 300
+
+
+def test_no_chapter_uses_what_is_deprecated(site):
+    """What a cell, or a module of ours, called that will go; libraries that warn of each other are theirs to mend."""
+    for page in (site.parent / "pages").rglob("*.json"):
+        executed = json.loads(page.read_text(encoding="utf-8"))["executed"]
+        if executed is None:
+            continue
+        for cell in json.loads((site.parent / executed).read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", ()):
+                said = "".join(output.get("text", "")) if output.get("name") == "stderr" else ""
+                assert not re.search(r"(ipykernel_|/mmbook/).*(Deprecation|Future)Warning", said), (page.name, said)
