@@ -6,10 +6,13 @@ Code cells are those of the source, byte for byte; a cell that is folded there b
 from __future__ import annotations
 
 import ast
+import base64
+import itertools
 import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,8 @@ FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell", "solution"}
 SHOWN = ("text/plain", "text/html", "text/markdown", "text/latex", "image/png", "image/jpeg", "image/svg+xml")
 EXERCISE = re.compile(r"^\*\*(\d+)\.\s*(.+?)\.?\*\*", re.MULTILINE)
 HEADING = re.compile(r"^##[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+DRAWING = re.compile(r'<figure class="mm-figure"[^>]*>\s*<svg\b([^>]*)>(.*?</svg>)(<figcaption>)?', re.DOTALL)
+PAPER, PEN = "#ffffff", "#1b1b1b"  # a drawing's ground and ink outside the site, in a light and in a dark theme
 FENCED = re.compile(r"^(`{3,}|~{3,}).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
@@ -63,7 +68,7 @@ def copy(chapter: Chapter, notebook: dict[str, Any] | None, targets: Targets) ->
     """One chapter as a notebook for Colab."""
     plain = notebook or {**chapter.data, "cells": [{**c, "outputs": []} for c in chapter.data["cells"]]}
     slots = find(plain["cells"]).cells
-    glued, cells, before = _glued(plain), [], ""
+    glued, cells, before, numbers = _glued(plain), [], "", itertools.count(1)
     for index, cell in enumerate(plain["cells"]):
         slot = slots.get(index)
         text = source(cell)
@@ -71,7 +76,7 @@ def copy(chapter: Chapter, notebook: dict[str, Any] | None, targets: Targets) ->
             title = "Setup: installs what this notebook needs (on Colab alone)" if slot else _title(cell, before)
             if slot:
                 text = sources(chapter.docname, targets.repository, chapter.marks.get("needs", ()), targets.ref)[slot]
-            cells.append(_code(cell, text, title))
+            cells.append(_code(cell, text, title, numbers))
         elif slot != "badge":
             before = text
             cells.append(_words(cell, flatten(text, chapter.docname, targets, glued)))
@@ -89,7 +94,7 @@ def _words(cell: dict[str, Any], text: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "id": name, "metadata": {"id": name}, "source": text}
 
 
-def _code(cell: dict[str, Any], text: str, title: str) -> dict[str, Any]:
+def _code(cell: dict[str, Any], text: str, title: str, numbers: Iterator[int]) -> dict[str, Any]:
     """A code cell; with a title it is folded, in Colab (``cellView``) and in JupyterLab."""
     name = cell.get("id", "cell")
     metadata: dict[str, Any] = {"id": name}
@@ -102,21 +107,36 @@ def _code(cell: dict[str, Any], text: str, title: str) -> dict[str, Any]:
         if "solution" in tags:
             metadata |= {"collapsed": True}
             metadata["jupyter"]["outputs_hidden"] = True
-    kept = {"execution_count": cell.get("execution_count"), "outputs": _outputs(cell)}
+    kept = {"execution_count": cell.get("execution_count"), "outputs": _outputs(cell, numbers)}
     return {"cell_type": "code", "id": name, "metadata": metadata, "source": text, **kept}
 
 
-def _outputs(cell: dict[str, Any]) -> list[dict[str, Any]]:
+def _outputs(cell: dict[str, Any], numbers: Iterator[int]) -> list[dict[str, Any]]:
     """What a reader sees: no glued values, no records, no complaints of libraries."""
     kept = []
     for output in cell.get("outputs", ()):
         if output["output_type"] in ("display_data", "execute_result"):
             data = {mime: value for mime, value in output["data"].items() if mime in SHOWN}
+            if "text/html" in data:
+                data["text/html"] = DRAWING.sub(lambda found: _picture(found, numbers), "".join(data["text/html"]))
             if data:
                 kept.append({**output, "data": data, "metadata": {}})
         elif output.get("name") != "stderr":
             kept.append(output)
     return kept
+
+
+def _picture(found: re.Match[str], numbers: Iterator[int]) -> str:
+    """A drawing as a picture with its alternative text: JupyterLab and GitHub take inline SVG out of saved outputs."""
+    attributes, body, caption = found.groups()
+    named = dict(re.findall(r'([\w:-]+)="([^"]*)"', attributes))
+    size = re.search(r"max-width:(\d+)", named.get("style", ""))
+    space = " ".join(f'{key}="{named[key]}"' for key in ("xmlns", "xmlns:xlink", "viewBox") if key in named)
+    drawn = f'<svg {space} color="{PEN}"><rect width="100%" height="100%" fill="{PAPER}"/>{body}'
+    coded = base64.b64encode(drawn.encode()).decode()
+    picture = f'<img alt="{named.get("aria-label", "")}" width="{size[1] if size else 600}" '
+    picture += f'src="data:image/svg+xml;base64,{coded}">'
+    return f"<figure>{picture}" + (f"{caption}<b>Figure {next(numbers)}.</b> " if caption else "")
 
 
 def _title(cell: dict[str, Any], before: str) -> str:

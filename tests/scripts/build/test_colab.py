@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -94,26 +95,51 @@ def test_what_is_folded_and_what_is_open():
 
 
 def test_outputs_are_those_that_a_reader_sees():
-    figure = "<figure><svg></svg><figcaption>Two towers &amp; a bridge. More.</figcaption></figure>"
     outputs = [
-        tiny.output({"text/html": figure, "text/plain": "Figure"}, mmbook={"figure": "x"}),
+        tiny.output({"text/html": ["<table>", "</table>"], "text/plain": "table"}),
         tiny.output({"application/vnd.mmbook.claim+json": {}, "text/html": "<p>holds</p>"}),
         tiny.output({"application/papermill.record/text/plain": "27 points"}, scrapbook={"name": "gain"}),
         {"output_type": "stream", "name": "stderr", "text": "a warning"},
         {"output_type": "stream", "name": "stdout", "text": "seen"},
-    ]  # fmt: skip
-    drawing = {**tiny.code("draw()", tags=["hide-input"]), "outputs": outputs, "execution_count": 3}
-    copy = made(drawing, tiny.markdown("It gains {glue:text}`gain`."))
+    ]
+    cell = {**tiny.code("draw()"), "outputs": outputs, "execution_count": 3}
+    copy = made(cell, tiny.markdown("It gains {glue:text}`gain`."))
     cell = cell_of(copy, "draw()")
     assert [o.get("data") or o["text"] for o in cell["outputs"]] == [
-        {"text/html": figure, "text/plain": "Figure"},
+        {"text/html": "<table></table>", "text/plain": "table"},
         {"text/html": "<p>holds</p>"},
         "seen",
     ]
-    assert cell["source"].startswith("#@title Drawing: Two towers & a bridge\n")
     assert cell["execution_count"] == 3
     assert cell_of(copy, "It gains")["source"] == "It gains 27 points."
     nbformat.validate(nbformat.from_dict(copy))
+
+
+def test_drawings_are_pictures_with_alternative_text_and_the_numbers_of_the_site():
+    drawing = (
+        '<figure class="mm-figure" tabindex="0"><svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="A cat '
+        '&amp; a dog." viewBox="0 0 4 3" style="width:100%;max-width:598px"><path stroke="currentColor"/></svg>'
+    )
+    caption = "<figcaption>Two towers &amp; a bridge. More.</figcaption>"
+    first = tiny.output({"text/html": f"{drawing}{caption}</figure>"})
+    bare = tiny.output({"text/html": f"{drawing}</figure>"})
+    cells = [
+        {**tiny.code(f"draw({i})", tags=["hide-input"]), "outputs": [o]} for i, o in enumerate([first, bare, first])
+    ]
+    copy = made(*cells)
+    one, two, three = (cell_of(copy, f"draw({i})") for i in range(3))
+    html = one["outputs"][0]["data"]["text/html"]
+    assert html.startswith('<figure><img alt="A cat &amp; a dog." width="598" src="data:image/svg+xml;base64,')
+    assert html.endswith("<figcaption><b>Figure 1.</b> Two towers &amp; a bridge. More.</figcaption></figure>")
+    svg = base64.b64decode(re.search(r"base64,([^\"]+)", html)[1]).decode()
+    assert svg == (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3" color="#1b1b1b">'
+        '<rect width="100%" height="100%" fill="#ffffff"/><path stroke="currentColor"/></svg>'
+    )
+    assert "Figure" not in two["outputs"][0]["data"]["text/html"]
+    assert "<b>Figure 2.</b>" in three["outputs"][0]["data"]["text/html"]
+    assert one["source"].startswith("#@title Drawing: Two towers & a bridge\n")
+    assert two["source"].startswith("#@title Code of the drawing\n")
 
 
 def test_the_contents_say_where_the_parts_are_and_what_it_takes():
