@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"Colab {runtime.name} ({runtime.date}, Python {runtime.python}): making its environment", flush=True)
         folder = root / "_build/colab-test" / runtime.name
         environment = trial.Environment(folder, options.python, trial.pins(root, runtime))
+        print(f"this trial runs on {environment.version()}, with the torch of requirements.txt", flush=True)
         lines = trial.without_network(book, chosen[0], environment)
         faults = [] if "\n" not in lines and "can't be installed" in lines else [f"without a network: {lines!r}"]
         print(f"without a network: {lines}", flush=True)
@@ -49,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
             faults += [f"{chapter.name}: {fault}" for fault in outcome.faults]
             took = f"setup {outcome.setup:.0f} s, {outcome.seconds:.0f} s in all, {outcome.claims} claims"
             print(f"{chapter.name}: {took}, {'FAILED' if outcome.faults else 'ran'}", flush=True)
+            if outcome.setup > trial.SLOW:  # a busy machine is no fault of the chapter
+                print(f"warning: {chapter.name}: its setup cell took longer than {trial.SLOW:.0f} s", flush=True)
     except BookError as error:
         print(f"colab_test: {error}", file=sys.stderr)
         return 2
