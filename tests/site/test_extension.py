@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from bs4 import BeautifulSoup
 from docutils import nodes
+from myst_nb.core.variables import format_plain_text
 
 from booksite import directives, finish, icons, maths, media, records, repairs, styles, terms
 
@@ -141,7 +142,12 @@ def page_source() -> str:
 
 
 def test_a_chapter_gets_the_outputs_of_its_execution_and_its_cost(app, tmp_path):
-    code = [{"cell_type": "code", "source": s, "outputs": o} for s, o in (("old address", []), (["x"], ["fresh"]))]
+    glued = {"application/papermill.record/text/plain": "0.70"}
+    fresh = [
+        {"output_type": "stream", "name": "stdout", "text": "fresh"},
+        {"output_type": "display_data", "data": glued, "metadata": {"scrapbook": {"name": "gain"}}},
+    ]
+    code = [{"cell_type": "code", "source": s, "outputs": o} for s, o in (("old address", []), (["x"], fresh))]
     (tmp_path / "executed.ipynb").write_text(json.dumps({"cells": [{"cell_type": "raw"}, *code]}), encoding="utf-8")
     (tmp_path / "pages").mkdir()
     page = {"executed": "executed.ipynb", "cpu_seconds": 34.2, "peak_mb": 900}
@@ -149,7 +155,10 @@ def test_a_chapter_gets_the_outputs_of_its_execution_and_its_cost(app, tmp_path)
     source = [page_source()]
     records.fill(app, "page", source)
     title, setup, cell, prose = json.loads(source[0])["cells"]
-    assert cell["outputs"] == ["fresh"]
+    assert cell["outputs"][0] == fresh[0]
+    (said,) = cell["outputs"][1]["data"].values()
+    assert format_plain_text(said, "") == "0.70"  # as the chapter said it, not as the number 0.7
+    assert format_plain_text(said, ".1f") == "0.7"
     assert "34 seconds" in title["source"]
     assert "0.9 GB" in title["source"]
     assert "{glue:text}`gain`" in prose["source"]
@@ -158,7 +167,7 @@ def test_a_chapter_gets_the_outputs_of_its_execution_and_its_cost(app, tmp_path)
 
 
 def test_a_chapter_that_was_edited_since_has_no_outputs(app, tmp_path):
-    code = [{"cell_type": "code", "source": s, "outputs": ["fresh"]} for s in ("", "another x")]
+    code = [{"cell_type": "code", "source": s, "outputs": []} for s in ("", "another x")]
     (tmp_path / "executed.ipynb").write_text(json.dumps({"cells": code}), encoding="utf-8")
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages/page.json").write_text(json.dumps({"executed": "executed.ipynb"}), encoding="utf-8")

@@ -77,7 +77,7 @@ def merge(notebook: dict[str, Any], outputs: list[list[Any]], note: str) -> None
     cells = notebook["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     for index, cell in enumerate(code):
-        cell["outputs"] = outputs[index] if index < len(outputs) else []
+        cell["outputs"] = [as_said(output) for output in outputs[index]] if index < len(outputs) else []
     for cell in cells:
         cell["source"] = "".join(cell["source"])
         if SETUP.fullmatch(str(cell.get("id"))):  # some tools strip the tag that hides it
@@ -91,6 +91,14 @@ def merge(notebook: dict[str, Any], outputs: list[list[Any]], note: str) -> None
         cell["source"] = f"{cell['source'][: title.end()]}{note}\n{cell['source'][title.end() :]}"
     elif note:
         cells.insert(0, {"cell_type": "markdown", "id": "note", "metadata": {}, "source": note.strip()})
+
+
+def as_said(output: dict[str, Any]) -> dict[str, Any]:
+    """Return an output; a glued value in quotes, because myst-nb reads bare words as Python and turns 0.70 into 0.7."""
+    if "scrapbook" not in output.get("metadata", {}):
+        return output
+    data = {key: repr("".join(value)) if key.endswith("text/plain") else value for key, value in output["data"].items()}
+    return {**output, "data": data}
 
 
 def cost(page: dict[str, Any]) -> str:
