@@ -36,26 +36,25 @@ PAPER, PEN = "#ffffff", "#1b1b1b"  # a drawing's ground and ink outside the site
 FENCED = re.compile(r"^(`{3,}|~{3,}).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
-def write_copies(book: Book, outputs: dict[str, dict[str, Any]], out: Path) -> list[str]:
-    """Write the copies and forget those of pages that are gone; returns what is wrong, in words.
+def write_copies(book: Book, outputs: dict[str, dict[str, Any]], out: Path) -> None:
+    """Write the copies, forget those of pages that are gone, and warn of large ones.
 
     Args:
         outputs: docname -> notebook with its outputs; a chapter without a result is copied without.
         out: the folder ``_build``; its ``html`` is the site, from which references are resolved.
     """
     folder = as_folder(out / "colab")
-    faults, kept = [], set()
+    kept = set()
     for docname, made in copies(book, outputs, out).items():
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
         path = folder / f"{docname}.ipynb"
         kept.add(path)
         _write(path, text)
         if (size := len(text.encode())) > LARGEST:
-            faults.append(f"{docname}: its copy for Colab has {size / 1e6:.1f} MB, at most 2 open well there")
+            print(f"warning: {docname}: its copy for Colab has {size / 1e6:.1f} MB, at most 2 open well there")
     for path in folder.rglob("*"):
         if path.is_file() and path not in kept:
             path.unlink()
-    return faults
 
 
 def copies(book: Book, outputs: dict[str, dict[str, Any]], out: Path) -> dict[str, dict[str, Any]]:

@@ -74,7 +74,7 @@ def build(book: Book, chosen: list[Chapter], options: Options, warm: Warm | None
         _write_records(book, outputs, results, record)
         problems += render(book.root, book.docnames, warm)
         _place_artifacts(outputs, out / "html")
-        problems += write_copies(book, outputs, out)
+        write_copies(book, outputs, out)
         _warn_of_weight(book, out / "html")
     if not problems:
         print(_summary(book, out, time.perf_counter() - start))

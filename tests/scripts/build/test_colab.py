@@ -151,22 +151,23 @@ def test_the_contents_say_where_the_parts_are_and_what_it_takes():
     assert text.endswith(f"**Contents:** [First part](#scrollTo={one.data['cells'][1]['id']})")
 
 
-def test_copies_of_pages_that_are_gone_go_and_large_ones_are_named(tmp_path, monkeypatch):
+def test_copies_of_pages_that_are_gone_go_and_large_ones_are_named(tmp_path, monkeypatch, capsys):
     one = chapter(tiny.markdown("# T"), "1")
     book = Book(tmp_path, Config(REPOSITORY), "0", [one.docname], [one])
     old = tmp_path / "_build/colab/book/part/old.ipynb"
     old.parent.mkdir(parents=True)
     old.write_text("{}")
-    assert colab.write_copies(book, {}, tmp_path / "_build") == []
+    colab.write_copies(book, {}, tmp_path / "_build")
     path = tmp_path / "_build/colab/book/part/a.ipynb"
     assert json.loads(path.read_text())["cells"][0]["source"] == "# T"
     assert not old.exists()
     written = path.stat().st_mtime_ns
     colab.write_copies(book, {}, tmp_path / "_build")
     assert path.stat().st_mtime_ns == written
+    assert "warning" not in capsys.readouterr().out
     monkeypatch.setattr(colab, "LARGEST", 100)
-    (fault,) = colab.write_copies(book, {}, tmp_path / "_build")
-    assert fault.startswith("book/part/a: its copy for Colab has 0.0 MB")
+    colab.write_copies(book, {}, tmp_path / "_build")
+    assert capsys.readouterr().out.startswith("warning: book/part/a: its copy for Colab has 0.0 MB")
 
 
 def test_the_commit_is_that_of_the_root(tmp_path):

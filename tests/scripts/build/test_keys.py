@@ -98,7 +98,7 @@ class TestPage:
 
     def test_another_address_in_the_managed_cells_keeps_the_key(self, root):
         page, other = notebook(setup_cell(), "x = 1"), notebook(setup_cell(), "x = 1")
-        other["cells"][0]["source"] = other["cells"][0]["source"].replace("example.org", "elsewhere.org")
+        other["cells"][0]["source"] = other["cells"][0]["source"].replace("/OWNER/", "/elsewhere/")
         assert page != other
         assert page_key(page, Helpers(root), "0") == page_key(other, Helpers(root), "0")
 
