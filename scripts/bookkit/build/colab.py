@@ -67,7 +67,7 @@ def copy(chapter: Chapter, notebook: dict[str, Any] | None, targets: Targets) ->
     """One chapter as a notebook for Colab."""
     plain = notebook or {**chapter.data, "cells": [{**c, "outputs": []} for c in chapter.data["cells"]]}
     slots = find(plain["cells"]).cells
-    glued, cells, before, numbers = _glued(plain), [], "", itertools.count(1)
+    glued, cells, before, numbers = collect.glued(plain), [], "", itertools.count(1)
     for index, cell in enumerate(plain["cells"]):
         slot = slots.get(index)
         text = source(cell)
@@ -181,17 +181,6 @@ def _contents(chapter: Chapter, cells: list[dict[str, Any]], targets: Targets) -
         text += f"\n\n**Contents:** {' · '.join(parts)}"
     name = f"contents-{cells[0]['id'] if cells else 'cell'}"[:64]
     return {"cell_type": "markdown", "id": name, "metadata": {"id": name}, "source": text}
-
-
-def _glued(notebook: dict[str, Any]) -> dict[str, str]:
-    """The values that the page's prose may name."""
-    found = {}
-    for _, output in collect._outputs(notebook):
-        mark = output.get("metadata", {}).get("scrapbook")
-        if mark:
-            values = [v for mime, v in output["data"].items() if mime.endswith("text/plain")]
-            found[mark["name"]] = "".join(values[0]) if values else ""
-    return found
 
 
 def _targets(book: Book, site: Path) -> Targets:

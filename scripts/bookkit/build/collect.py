@@ -56,6 +56,17 @@ def figures(docname: str, notebook: dict[str, Any]) -> dict[str, dict[str, str]]
     return found
 
 
+def glued(notebook: dict[str, Any]) -> dict[str, str]:
+    """The values that the prose of a page may name."""
+    found = {}
+    for _, output in _outputs(notebook):
+        mark = output.get("metadata", {}).get("scrapbook")
+        if mark:
+            values = [v for mime, v in output["data"].items() if mime.endswith("text/plain")]
+            found[mark["name"]] = "".join(values[0]) if values else ""
+    return found
+
+
 def artifacts(docname: str, notebook: dict[str, Any]) -> dict[str, bytes]:
     """The files that a page published for demonstrations: ``<chapter>/<name>`` -> bytes."""
     records = [output["data"][ARTIFACT] for _, output in _outputs(notebook) if ARTIFACT in output["data"]]

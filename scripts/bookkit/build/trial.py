@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -220,8 +221,6 @@ def _run(notebook: dict[str, Any], folder: Path) -> tuple[dict[str, Any], str]:
 
 
 def _seconds(cell: dict[str, Any]) -> float:
-    from datetime import datetime
-
     times = cell.get("metadata", {}).get("execution", {})
     begin, end = times.get("iopub.execute_input"), times.get("shell.execute_reply")
     if not begin or not end:
