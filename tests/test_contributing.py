@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def clone(folder: Path) -> Path:
     """The repository as it is now, edits included, with this environment instead of one to be installed."""
-    made = shutil.ignore_patterns(".venv*", ".git", ".latest", "_build", "__pycache__", ".*_cache", ".hypothesis", "node_modules")
+    made = shutil.ignore_patterns(".*", "_build", "__pycache__", "node_modules")
     shutil.copytree(ROOT, folder, ignore=made)
     (folder / ".venv").symlink_to(Path(sys.prefix))
     return folder
