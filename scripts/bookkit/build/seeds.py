@@ -52,10 +52,12 @@ class Record:
         write_json(self.path, self.chapters)
 
     def summary(self, chapter: str) -> str:
-        """One line for each claim of a chapter."""
+        """How many runs held throughout, and one line for each claim of a chapter."""
         runs = self.chapters.get(chapter, {}).get("seeds", {})
-        lines = [f"{chapter}: {len(runs)} values, {sum(found is None for found in runs.values())} failed"]
-        return "\n".join([*lines, *(f"  {fared(runs, statement)}  {statement}" for statement in statements(runs))])
+        claims = statements(runs)
+        whole = sum(bool(found) and all(found.get(claim, [0, 0])[1] for claim in claims) for found in runs.values())
+        lines = [f"{chapter}: {len(runs)} values, every claim held in {whole}"]
+        return "\n".join([*lines, *(f"  {fared(runs, statement)}  {statement}" for statement in claims)])
 
 
 def _short(effect: float | None) -> float | None:

@@ -55,6 +55,7 @@ def test_each_run_adds_values_that_the_record_lacks(book):
     assert book.events()[-4:] == ["one", "seed 2", "one", "seed 3"]
     assert set(record(book)["one"]["seeds"]) == {"1", "2", "3"}
     assert "held for 2 of 3 seeds, effects 0.1 to 0.3  a beats b" in done.stdout
+    assert "one: 3 values, every claim held in 2\n" in done.stdout
 
 
 def test_a_chapter_that_breaks_counts_against_the_claims_it_did_not_reach(book):
@@ -63,6 +64,7 @@ def test_a_chapter_that_breaks_counts_against_the_claims_it_did_not_reach(book):
     assert "unlucky" in done.stderr
     assert "held for 2 of 2 seeds, effects 0.5 to 0.5  first" in done.stdout
     assert "held for 1 of 2 seeds, effects 0.5 to 0.5  second" in done.stdout
+    assert "two: 2 values, every claim held in 1\n" in done.stdout
 
 
 def test_the_site_says_how_claims_fared_and_when_the_record_is_old(book):
