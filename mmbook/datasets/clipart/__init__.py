@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
+from mmbook.datasets.sheets import read_sheet
 from mmbook.datasets.store import load_card, verified
 
 SIDE = 96  # pixels
@@ -71,12 +71,9 @@ def load_clipart() -> Clipart:
         DamagedDataError: a vendored file is missing or changed.
     """
     rows = json.loads(verified("clipart/words.json").read_text(encoding="utf-8"))
-    with Image.open(verified("clipart/drawings.webp")) as sheet:
-        pixels = np.asarray(sheet.convert("RGB"))
-    tiles = pixels.reshape(len(pixels) // SIDE, SIDE, COLUMNS, SIDE, 3).transpose(0, 2, 4, 1, 3)
     paths, captions, heads, keywords, authors = (list(column) for column in zip(*rows, strict=True))
     return Clipart(
-        images=torch.from_numpy(tiles.reshape(-1, 3, SIDE, SIDE)[: len(rows)].copy()),  # (drawings, 3, 96, 96)
+        images=read_sheet(verified("clipart/drawings.webp"), SIDE, COLUMNS, len(rows)),
         captions=captions,
         heads=heads,
         keywords=keywords,

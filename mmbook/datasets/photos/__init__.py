@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
+from mmbook.datasets.sheets import read_sheet
 from mmbook.datasets.store import load_card, verified
 
 SIDE = 192  # pixels
@@ -60,11 +60,8 @@ def load_photos() -> Photos:
         DamagedDataError: a vendored file is missing or changed.
     """
     rows = json.loads(verified("photos/words.json").read_text(encoding="utf-8"))
-    with Image.open(verified("photos/photos.webp")) as sheet:
-        pixels = np.asarray(sheet.convert("RGB"))
-    tiles = pixels.reshape(len(pixels) // SIDE, SIDE, COLUMNS, SIDE, 3).transpose(0, 2, 4, 1, 3)
     return Photos(
-        images=torch.from_numpy(tiles.reshape(-1, 3, SIDE, SIDE)[: len(rows)].copy()),  # (photographs, 3, 192, 192)
+        images=read_sheet(verified("photos/photos.webp"), SIDE, COLUMNS, len(rows)),
         boxes=torch.tensor([row["box"] for row in rows]),
         names=[row["name"] for row in rows],
         kinds=[row["kind"] for row in rows],

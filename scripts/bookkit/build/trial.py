@@ -150,7 +150,9 @@ def without_network(book: Book, chapter: Chapter, environment: Environment) -> s
     """What a reader sees when the address can't be reached: what the setup cell of a chapter shows."""
     environment.reset()
     notebook = copies(book, {}, book.root / "_build")[chapter.docname]
-    with _kernel(environment, _redirected(book, Path("/nowhere"))) as folder:
+    # pip keeps the wheel of a commit: a second trial of the same one would need no network
+    variables = _redirected(book, Path("/nowhere")) | {"PIP_NO_CACHE_DIR": "1"}
+    with _kernel(environment, variables) as folder:
         done, _ = _run(notebook, folder)
     setup = next(cell for cell in done["cells"] if "google.colab" in cell["source"])
     shown = ["\n".join(o["traceback"]) for o in setup["outputs"] if o["output_type"] == "error"]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from bookkit.data.packages import DebPackage
 from bookkit.data.pictures import fitted, write_sheet
-from mmbook.datasets.clipart import SIDE
+from mmbook.datasets.clipart import COLUMNS, SIDE
 
 PACKAGE = DebPackage(
     "openclipart-svg", "1:0.18+dfsg-19", "989712d90d57dfa3230049f553bb43b76c30ee4d4b8c5f6e106e33f7db5cbdc5"
@@ -28,7 +28,7 @@ def prepare(out: Path, downloads: Path) -> None:
     """Write ``drawings.webp`` (one sheet) and ``words.json`` into ``out``.
 
     The words stand in ``clipart_words.json``: path, caption, head noun, keywords of each drawing that was kept. They
-    rest on title and keywords of the author; a person or a model looked at each drawing and mended or dropped it.
+    rest on title and keywords of the author; each drawing was looked at, and its words were mended or it was dropped.
 
     Raises:
         ValueError: a drawing without a public-domain dedication.
@@ -43,7 +43,7 @@ def prepare(out: Path, downloads: Path) -> None:
         pictures.append(drawn(text))
         rows.append([path, caption, head, keywords, _author(text)])
     out.mkdir(parents=True, exist_ok=True)
-    write_sheet(out / "drawings.webp", pictures)
+    write_sheet(out / "drawings.webp", pictures, COLUMNS)
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     (out / "words.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-COLUMNS = 40
-
 
 def box(size: tuple[int, int], side: int, margin: int = 0) -> list[int]:
     """Top, bottom, left and right of a picture (width, height) that fills a square as far as it fits."""
@@ -27,7 +25,7 @@ def fitted(picture: Image.Image, side: int, margin: int = 0) -> np.ndarray:
     return np.asarray(canvas.convert("RGB"))
 
 
-def write_sheet(path: Path, pictures: list[np.ndarray], columns: int = COLUMNS) -> None:
+def write_sheet(path: Path, pictures: list[np.ndarray], columns: int) -> None:
     """Write equally large pictures, row by row, as one WebP file."""
     side = len(pictures[0])
     rows = -(-len(pictures) // columns)

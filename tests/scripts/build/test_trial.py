@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -106,6 +107,19 @@ def test_without_a_network_a_reader_sees_one_line_and_nothing_runs_on(book):
     assert "can't be installed" in line
     assert "https://github.com/tester/tiny/issues" in line
     assert "\n" not in line
+
+
+def test_a_wheel_that_pip_has_cached_is_no_network(book, monkeypatch):
+    read, given = read_book(book.root, "0"), {}
+
+    def run(notebook, folder):
+        asked = json.loads((folder.parent / f"jupyter/kernels/{trial.KERNEL}/kernel.json").read_text())
+        given.update(asked["env"])
+        return notebook, ""
+
+    monkeypatch.setattr(trial, "_run", run)
+    trial.without_network(read, read.chapters[0], Here())
+    assert given["PIP_NO_CACHE_DIR"] == "1"
 
 
 def test_a_chapter_that_fails_is_told_with_its_error(book):
