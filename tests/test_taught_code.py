@@ -175,8 +175,18 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "fusion/multiplicative-fusion": {
         "NARROW": PAIR, "features": {"image": torch.zeros(1, 5), "text": torch.zeros(1, 4)},
     },
+    "large-models/whisper": {"FRAMES": 16, "LONGEST": 7, "TOKENS": list("abcde")},
 }  # fmt: skip
 BUILDS: dict[str, Build] = {
+    "large-models/whisper:AudioEncoder": lambda n: (
+        n["AudioEncoder"](DIM, heads=2), lambda model: model(torch.randn(B, 32, 16))
+    ),
+    "large-models/whisper:TextDecoder": lambda n: (
+        n["TextDecoder"](5, DIM, heads=2), lambda model: model(torch.randint(5, (B, 6)), torch.randn(B, 4, DIM))
+    ),
+    "large-models/whisper:SmallWhisper": lambda n: (
+        n["SmallWhisper"](), lambda model: model(sound=torch.randn(B, 32, 16), text=torch.randint(5, (B, 6)))
+    ),
     "foundations/what-is-multimodal-learning:Answerer": keywords(
         lambda n: n["Answerer"]("picture", "question"), picture=(5,), question=(4,)
     ),

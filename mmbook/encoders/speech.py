@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from math import gcd
 from typing import Any, Literal
 
@@ -12,12 +13,15 @@ import numpy as np
 import torch
 from scipy.signal import resample_poly
 from transformers import PreTrainedTokenizerFast, WhisperFeatureExtractor, WhisperForConditionalGeneration
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from mmbook.encoders.whisper_weights import config_of, opened, state_of, variables
 from mmbook.threads import use_threads
 
 RATE = 16_000  # samples per second that Whisper hears
 FRAMES_A_SECOND = 50  # of what the encoder gives
+# transformers 5.24 renamed the argument (2026-11-26); versions before it know only the old name.
+CACHE = ({"cache", "past_key_values"} & set(signature(WhisperForConditionalGeneration.forward).parameters)).pop()
 
 Task = Literal["transcribe", "translate"]
 
@@ -154,11 +158,12 @@ class Whisper:
         written: list[torch.Tensor] = []
         chances: list[torch.Tensor] = []
         done = torch.zeros(len(encoded), dtype=torch.bool)
-        past, step = None, ids
+        step = ids
+        past = {CACHE: EncoderDecoderCache(DynamicCache(), DynamicCache())}  # filled by each call of the model
         silence = torch.zeros(len(encoded))
         while len(written) < tokens and not done.all():
-            out = self.model(encoder_outputs=(encoded,), decoder_input_ids=step, past_key_values=past, use_cache=True)
-            past, logits = out.past_key_values, out.logits[:, -1]
+            out = self.model(encoder_outputs=(encoded,), decoder_input_ids=step, use_cache=True, **past)
+            logits = out.logits[:, -1]
             nats = logits.log_softmax(dim=1)
             if not written:
                 silence = out.logits[:, 0].softmax(dim=1)[:, self.silent]

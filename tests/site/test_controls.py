@@ -82,7 +82,7 @@ def test_sidebar_opens_on_a_phone_and_hides_on_a_desktop(address, visit):
     page.locator(".primary-toggle:visible").click()
     assert page.locator("#pst-primary-sidebar-modal nav").is_visible()
     page.keyboard.press("Escape")
-    assert not page.locator("#pst-primary-sidebar-modal").is_visible()
+    page.locator("#pst-primary-sidebar-modal").wait_for(state="hidden")
     page, _ = visit(address, LANDING)
     page.locator(".primary-toggle:visible").click()
     page.wait_for_function(
