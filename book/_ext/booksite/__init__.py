@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 from . import directives, finish, records, terms
 
@@ -25,9 +26,20 @@ def own_digest() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
+def read_only_the_toc(app: Sphinx, config: Config) -> None:
+    """Let Sphinx read the pages of `_toc.yml` alone (event `config-inited`, after sphinx-external-toc read it).
+
+    Jupyter Book's `only_build_toc_files` says the same, except that it first lists every file of the project, of
+    `_build` and of a virtual environment: a second of each build.
+    """
+    names = [*config.external_site_map, *config.external_site_map.globs()]
+    config.include_patterns = [pattern for name in names for pattern in (name, f"{name}.*")]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the parts; Sphinx calls this once."""
     app.add_config_value("booksite_digest", own_digest(), "html")
+    app.connect("config-inited", read_only_the_toc, priority=990)
     records.connect(app)
     terms.connect(app)
     directives.connect(app)

@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,6 @@ class Helpers:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folder = root / PACKAGE
-        self._names: dict[str, set[str] | None] = {}  # module -> what it names
         self._digests: dict[Path, str] = {}
 
     def _files(self, pattern: str) -> list[Path]:
@@ -97,13 +96,11 @@ class Helpers:
         return done
 
     def _imports(self, module: str) -> set[str]:
-        if module not in self._names:
-            path = self.modules[module]
-            parent = module if path.name == "__init__.py" else module.rpartition(".")[0]
-            self._names[module] = _names(path.read_text(encoding="utf-8", errors="replace"), parent)
-        return self._modules(self._names[module])
+        path = self.modules[module]
+        parent = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        return self._modules(_names(path.read_text(encoding="utf-8", errors="replace"), parent))
 
-    def _modules(self, names: set[str] | None) -> set[str]:
+    def _modules(self, names: frozenset[str] | None) -> set[str]:
         """Modules that these names can mean; all of them for None."""
         if names is None:
             return set(self.modules)
@@ -130,10 +127,12 @@ class Helpers:
         return self._digests[path]
 
 
-def _names(code: str, parent: str) -> set[str] | None:
+@cache  # a build asks for the same cells three times, and `make serve` after each edit
+def _names(code: str, parent: str) -> frozenset[str] | None:
     """What a piece of code imports; None where it could import by name at run time."""
     tree = _parse(code)
-    return None if tree is None else _named(tree, parent)
+    found = None if tree is None else _named(tree, parent)
+    return None if found is None else frozenset(found)
 
 
 def _parse(code: str) -> ast.Module | None:

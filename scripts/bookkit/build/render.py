@@ -24,7 +24,8 @@ TOLD = 20  # warnings at most
 # Imported while chapters still run; a line on standard input starts it, and its end (we are gone) ends it.
 PROGRAM = """
 import sys
-import myst_nb, sphinx.application, sphinx_book_theme, sphinxcontrib.bibtex
+import jupyter_book.sphinx, myst_nb.sphinx_ext, sphinx_book_theme, sphinx_design, sphinx_external_toc.events
+import a11y_pygments, pybtex.plugin, sphinx_jupyterbook_latex, sphinxcontrib.bibtex
 from jupyter_book.cli.main import main
 sys.stdin.readline() and main()
 """

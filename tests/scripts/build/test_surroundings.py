@@ -337,3 +337,15 @@ def test_a_notebook_without_a_kernelspec_and_an_example_of_a_code_cell_are_fine(
     book.page("two.md", "# Two\n\n````markdown\n```{code-cell}\n1\n```\n````\n")
     done = book.build()
     assert done.returncode == 0, done.stderr
+
+
+def test_what_the_map_does_not_name_is_neither_read_nor_said(tmp_path):
+    book = TinyBook(tmp_path / "book")
+    book.page("words.md", "# Words\n")
+    book.write("book/draft.md", "# Draft\n\n{nonsense}`x`\n")
+    book.write("notes/words.md", "# Words of another folder\n\n![lost](lost.png)\n")
+    book.write("book/words-2.md", "no title\n")
+    result = book.build()
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert sorted(p.name for p in (book.root / "_build/html/book").glob("*.html")) == ["intro.html", "words.html"]
+    assert not (book.root / "_build/html/notes").exists()
