@@ -187,6 +187,12 @@ BUILDS: dict[str, Build] = {
     "large-models/whisper:SmallWhisper": lambda n: (
         n["SmallWhisper"](), lambda model: model(sound=torch.randn(B, 32, 16), text=torch.randint(5, (B, 6)))
     ),
+    "contrastive/clip-from-scratch:PixelTower": lambda n: (
+        n["PixelTower"](DIM), lambda model: model(torch.rand(B, 3, 48, 48))
+    ),
+    "contrastive/clip-from-scratch:TwoTowers": lambda n: (
+        n["TwoTowers"](nn.Linear(5, DIM), nn.Linear(4, DIM)), lambda model: model(torch.randn(B, 5), torch.randn(B, 4))
+    ),
     "foundations/what-is-multimodal-learning:Answerer": keywords(
         lambda n: n["Answerer"]("picture", "question"), picture=(5,), question=(4,)
     ),
