@@ -166,6 +166,7 @@ SEEN = {"image": (5,), "text": (4,)}
 TOKENS = {"image": (3, 5), "text": (2, 4)}
 LATE = {"image": (3,), "text": (3,)}
 CONSTANTS: dict[str, dict[str, Any]] = {
+    "applications/speech-recognition": {"BANDS": 5},
     "foundations/modalities-as-tensors": {"BANDS": 32},
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
     "foundations/joint-and-complementary": {"DIMS": 6, "K": 3},
@@ -186,6 +187,9 @@ BUILDS: dict[str, Build] = {
     ),
     "large-models/whisper:SmallWhisper": lambda n: (
         n["SmallWhisper"](), lambda model: model(sound=torch.randn(B, 32, 16), text=torch.randint(5, (B, 6)))
+    ),
+    "applications/speech-recognition:Recogniser": lambda n: (
+        n["Recogniser"](7, width=DIM), lambda model: model(torch.randn(B, 9, 5), torch.tensor([9, 9, 8, 8, 7, 5]))
     ),
     "contrastive/clip-from-scratch:PixelTower": lambda n: (
         n["PixelTower"](DIM), lambda model: model(torch.rand(B, 3, 48, 48))
