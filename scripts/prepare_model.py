@@ -27,11 +27,11 @@ def main(argv: list[str] | None = None) -> int:
     checkpoint = ROOT / "_build" / "models" / f"{name}.pt"
     try:
         job = JOBS[name]()
-        run(job, checkpoint, lambda line: print(f"{name}: {line}", flush=True))
+        log = run(job, checkpoint, lambda line: print(f"{name}: {line}", flush=True))
     except KeyboardInterrupt:
         print(f"\nprepare_model: interrupted; the same command goes on from {checkpoint}", file=sys.stderr)
         return 130
-    made = vendor(job, ROOT / "mmbook" / "models" / name, f"python scripts/prepare_model.py {name}")
+    made = vendor(job, ROOT / "mmbook" / "models" / name, f"python scripts/prepare_model.py {name}", log)
     for what, value in made["measured"].items():
         print(f"{name}: {what}: {value}")
     return 0

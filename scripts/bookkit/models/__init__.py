@@ -1,7 +1,9 @@
 """Trains the models that are vendored because a chapter has no time to."""
 
+from bookkit.models.captioner import CaptionerJob
+from bookkit.models.clip_heads import ClipHeadsJob
 from bookkit.models.emoji_towers import EmojiTowersJob
 
-JOBS = {"emoji_towers": EmojiTowersJob}
+JOBS = {"captioner": CaptionerJob, "clip_heads": ClipHeadsJob, "emoji_towers": EmojiTowersJob}
 
 __all__ = ["JOBS"]

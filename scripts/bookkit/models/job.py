@@ -39,24 +39,27 @@ class Job(Protocol):
         """The weights to vendor, and what was measured on held-out data."""
 
 
-def run(job: Job, checkpoint: Path, say: Callable[[str], None]) -> None:
-    """Train to the end, from the last checkpoint of the same code and seed if there is one."""
+def run(job: Job, checkpoint: Path, say: Callable[[str], None]) -> list[str]:
+    """Train to the end, from the last checkpoint of the same code and seed if there is one; returns a line an epoch."""
     mark = [hashlib.sha256(inspect.getsource(type(job)).encode()).hexdigest(), job.seed, job.epochs]
-    first, seconds = 0, 0.0
+    first, seconds, log = 0, 0.0, list[str]()
     kept = _read(checkpoint, say)
     if kept.get("mark") == mark:
         job.restore(kept["state"])
-        first, seconds = kept["epoch"] + 1, kept["seconds"]
+        first, seconds, log = kept["epoch"] + 1, kept["seconds"], kept["log"]
         say(f"goes on after epoch {first} of {job.epochs}")
     for number in range(first, job.epochs):
         start = time.process_time()
         line = job.epoch(number)
         seconds += time.process_time() - start
-        say(f"epoch {number + 1} of {job.epochs}, {seconds:.0f} processor seconds: {line}")
+        log.append(f"epoch {number + 1} of {job.epochs}, {seconds:.0f} processor seconds: {line}")
+        say(log[-1])
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         fresh = checkpoint.with_suffix(".new")
-        torch.save({"mark": mark, "epoch": number, "seconds": seconds, "state": job.state()}, fresh)
+        kept = {"mark": mark, "epoch": number, "seconds": seconds, "log": log, "state": job.state()}
+        torch.save(kept, fresh)
         os.replace(fresh, checkpoint)
+    return log
 
 
 def _read(checkpoint: Path, say: Callable[[str], None]) -> dict[str, Any]:
@@ -69,8 +72,8 @@ def _read(checkpoint: Path, say: Callable[[str], None]) -> dict[str, Any]:
         return {}
 
 
-def vendor(job: Job, folder: Path, command: str) -> dict[str, Any]:
-    """Write the weights (float16) and how they were made; returns the latter.
+def vendor(job: Job, folder: Path, command: str, log: list[str]) -> dict[str, Any]:
+    """Write the weights (float16) and how they were made, with what ``run`` returned; returns the latter.
 
     Raises:
         ValueError: the file would be over 3 MiB.
@@ -87,6 +90,7 @@ def vendor(job: Job, folder: Path, command: str) -> dict[str, Any]:
     made = {
         "command": command,
         "epochs": job.epochs,
+        "log": log,
         "measured": {k: round(v, 4) for k, v in measured.items()},
         "seed": job.seed,
         "sha256": sha256(folder / WEIGHTS),

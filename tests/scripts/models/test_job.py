@@ -43,12 +43,13 @@ def test_an_interrupted_training_goes_on_and_ends_where_it_would_have(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(broken, tmp_path / "broken.pt", lambda line: None)
     said: list[str] = []
-    run(rest, tmp_path / "broken.pt", said.append)
+    log = run(rest, tmp_path / "broken.pt", said.append)
     assert broken.visited == [0, 1, 2, 3]
     assert rest.visited == [4, 5]
     assert torch.equal(rest.place, whole.place)
     assert said[0] == "goes on after epoch 4 of 6"
     assert said[-1].startswith("epoch 6 of 6, ")
+    assert [line.split(",")[0] for line in log] == [f"epoch {k} of 6" for k in range(1, 7)]
 
 
 @pytest.mark.parametrize("other", [{"seed": 2}, {"epochs": 7}])
@@ -98,9 +99,10 @@ def test_what_is_vendored_loads_and_any_change_is_noticed(tmp_path, monkeypatch)
     monkeypatch.setattr(store, "MODELS", tmp_path)
     job = Walk()
     job.place = torch.tensor([0.5, -2.0, 1 / 3])
-    made = vendor(job, tmp_path / "walk", "python walk.py")
+    made = vendor(job, tmp_path / "walk", "python walk.py", ["epoch 1 of 1: walked"])
     assert made == json.loads((tmp_path / "walk/made.json").read_text())
     assert made["command"] == "python walk.py"
+    assert made["log"] == ["epoch 1 of 1: walked"]
     assert (made["seed"], made["epochs"]) == (1, 6)
     assert made["measured"] == {"distance": round(job.place.norm().item(), 4)}
     loaded = store.load_weights("walk")["place"]
@@ -118,9 +120,9 @@ def test_what_is_vendored_loads_and_any_change_is_noticed(tmp_path, monkeypatch)
 
 
 def test_a_model_that_is_too_large_is_refused_and_leaves_the_old_one(tmp_path):
-    vendor(Walk(), tmp_path, "x")
+    vendor(Walk(), tmp_path, "x", [])
     before = (tmp_path / "weights.safetensors").read_bytes()
     with pytest.raises(ValueError, match="at most 3145728"):
-        vendor(Walk(size=1_600_000), tmp_path, "x")
+        vendor(Walk(size=1_600_000), tmp_path, "x", [])
     assert (tmp_path / "weights.safetensors").read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["made.json", "weights.safetensors"]
