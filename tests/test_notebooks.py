@@ -105,6 +105,8 @@ def test_it_asks_for_the_weights_that_it_reaches_and_the_tools_that_it_imports(c
     needed = [name for module, names in weights.items() if module in reached for name in names]
     if "jiwer" in imported(chapter):
         needed += ["jiwer==4.0.0", "rapidfuzz==3.14.6"]
+    if "sacrebleu" in imported(chapter):
+        needed += ["sacrebleu==2.6.0", "portalocker==4.4.2", "colorama==0.4.6", "lxml==6.1.3", "tabulate==0.10.0"]
     assert chapter.marks.get("needs", []) == needed
 
 

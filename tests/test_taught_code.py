@@ -166,6 +166,7 @@ SEEN = {"image": (5,), "text": (4,)}
 TOKENS = {"image": (3, 5), "text": (2, 4)}
 LATE = {"image": (3,), "text": (3,)}
 CONSTANTS: dict[str, dict[str, Any]] = {
+    "applications/image-captioning": {"WORDS": list("abcdefghijklmno"), "LONGEST": 8, "CELLS": 16},
     "applications/speech-recognition": {"BANDS": 5},
     "foundations/modalities-as-tensors": {"BANDS": 32},
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
@@ -187,6 +188,15 @@ BUILDS: dict[str, Build] = {
     ),
     "large-models/whisper:SmallWhisper": lambda n: (
         n["SmallWhisper"](), lambda model: model(sound=torch.randn(B, 32, 16), text=torch.randint(5, (B, 6)))
+    ),
+    "applications/image-captioning:Attention": lambda n: (
+        n["Attention"](DIM), lambda model: model(torch.randn(B, 8, DIM), torch.randn(B, 16, DIM))[0]
+    ),
+    "applications/image-captioning:Captioner": lambda n: (
+        n["Captioner"](DIM), lambda model: model(torch.randn(B, 16, 192), torch.randint(15, (B, 8)))
+    ),
+    "applications/image-captioning:Connector": lambda n: (
+        n["Connector"](0.1, tokens=2, hidden=DIM), lambda model: model(torch.randn(B, 384))
     ),
     "applications/speech-recognition:Recogniser": lambda n: (
         n["Recogniser"](7, width=DIM), lambda model: model(torch.randn(B, 9, 5), torch.tensor([9, 9, 8, 8, 7, 5]))
