@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from bookkit.models.clip_heads import fit, one_each
+from bookkit.models.job import KeepsBest
 from mmbook.datasets.clipart import Clipart, load_clipart
 from mmbook.datasets.emoji import Emoji, load_emoji
 from mmbook.encoders.language import LanguageModel
@@ -25,7 +26,7 @@ BATCH, BLIND = 32, 8  # captions with their picture, and without
 RATE, BLIND_RATE = 2e-3, 1e-2  # fall to zero as a cosine
 
 
-class CaptionerJob:
+class CaptionerJob(KeepsBest):
     """Nouns of the test part are never trained on, in drawings or emoji; validation nouns choose the epoch."""
 
     def __init__(self, seed: int = 0, epochs: int = 5) -> None:
@@ -75,17 +76,6 @@ class CaptionerJob:
         if unseen["right picture"] < self.best:
             self.best, self.kept = unseen["right picture"], copy.deepcopy(self.model.state_dict())
         return f"{total:.2f} nats a caption; unseen nouns: " + ", ".join(f"{k} {v:.2f}" for k, v in unseen.items())
-
-    def state(self) -> dict[str, Any]:
-        """Model, optimizer and the best epoch so far."""
-        parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        return {**parts, "best": self.best, "kept": self.kept}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Back to what ``state`` gave."""
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.best, self.kept = state["best"], state["kept"]
 
     def finish(self) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
         """The best epoch, measured on drawings of nouns that neither training nor the choice of the epoch saw."""

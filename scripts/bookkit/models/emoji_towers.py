@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from bookkit.models.job import KeepsBest
 from mmbook.datasets.emoji import Emoji, load_emoji
 from mmbook.encoders.text import TextEncoder
 from mmbook.models.emoji_towers import EmojiTowers
@@ -22,7 +22,7 @@ TOP = (1, 10)
 Words = dict[int, torch.Tensor]  # concept -> embeddings of its name and keywords, (1 + keywords, 384)
 
 
-class EmojiTowersJob:
+class EmojiTowersJob(KeepsBest):
     """Concepts of the test part and the style ``fluent`` are never trained on; validation keeps the best epoch."""
 
     def __init__(self, seed: int = 0, epochs: int = 120) -> None:
@@ -69,17 +69,6 @@ class EmojiTowersJob:
             some = [word for word in keywords if torch.rand(()) < 0.5]
             chosen.append(torch.stack([name, *some]).mean(dim=0))
         return torch.stack(chosen)
-
-    def state(self) -> dict[str, Any]:
-        """Model, optimizer and the best epoch so far."""
-        parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        return {**parts, "best": float(self.best), "kept": self.kept}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Back to what ``state`` gave."""
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.best, self.kept = state["best"], state["kept"]
 
     def finish(self) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
         """The best epoch, measured on concepts that neither training nor the choice of the epoch saw."""

@@ -39,6 +39,26 @@ class Job(Protocol):
         """The weights to vendor, and what was measured on held-out data."""
 
 
+class KeepsBest:
+    """State of a training that keeps the best epoch: a base of jobs that have these four attributes."""
+
+    model: Any  # the nn.Module that each job has
+    optimizer: torch.optim.Optimizer
+    best: float
+    kept: dict[str, Any]
+
+    def state(self) -> dict[str, Any]:
+        """Model, optimizer and the best epoch so far."""
+        parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return {**parts, "best": float(self.best), "kept": self.kept}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Back to what ``state`` gave."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best, self.kept = state["best"], state["kept"]
+
+
 def run(job: Job, checkpoint: Path, say: Callable[[str], None]) -> list[str]:
     """Train to the end, from the last checkpoint of the same code and seed if there is one; returns a line an epoch."""
     mark = [hashlib.sha256(inspect.getsource(type(job)).encode()).hexdigest(), job.seed, job.epochs]
