@@ -168,6 +168,9 @@ LATE = {"image": (3,), "text": (3,)}
 CONSTANTS: dict[str, dict[str, Any]] = {
     "applications/image-captioning": {"WORDS": list("abcdefghijklmno"), "LONGEST": 8, "CELLS": 16},
     "applications/speech-recognition": {"BANDS": 5},
+    "applications/visual-question-answering": {
+        "DIM": DIM, "ASKS": {"words ask": (True, None), "both ask": (True, True)},
+    },
     "foundations/modalities-as-tensors": {"BANDS": 32},
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
     "foundations/joint-and-complementary": {"DIMS": 6, "K": 3},
@@ -200,6 +203,23 @@ BUILDS: dict[str, Build] = {
     ),
     "applications/speech-recognition:Recogniser": lambda n: (
         n["Recogniser"](7, width=DIM), lambda model: model(torch.randn(B, 9, 5), torch.tensor([9, 9, 8, 8, 7, 5]))
+    ),
+    "applications/visual-question-answering:Eye": lambda n: (
+        n["Eye"](), lambda model: model(torch.rand(B, 192))
+    ),
+    "applications/visual-question-answering:Layer": lambda n: (
+        n["Layer"](True), lambda model: model(torch.randn(B, 5, DIM), torch.randn(B, 4, DIM))
+    ),
+    "applications/visual-question-answering:Words": lambda n: (
+        n["Words"](), lambda model: model(torch.randint(1, 9, (B, 10)))
+    ),
+    "applications/visual-question-answering:Answerer": lambda n: (
+        n["Answerer"]("both ask"),
+        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
+    ),
+    "applications/visual-question-answering:InCompany": lambda n: (
+        n["InCompany"](),
+        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40), torch.randn(B, 16)),
     ),
     "contrastive/clip-from-scratch:PixelTower": lambda n: (
         n["PixelTower"](DIM), lambda model: model(torch.rand(B, 3, 48, 48))
