@@ -221,6 +221,9 @@ BUILDS: dict[str, Build] = {
         n["InCompany"](),
         lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40), torch.randn(B, 16)),
     ),
+    "challenges/honest-evaluation:Joint": lambda n: (
+        n["Joint"](5, 4), lambda model: model(torch.randn(B, 5), torch.randn(B, 4))
+    ),
     "contrastive/clip-from-scratch:PixelTower": lambda n: (
         n["PixelTower"](DIM), lambda model: model(torch.rand(B, 3, 48, 48))
     ),
