@@ -224,6 +224,9 @@ BUILDS: dict[str, Build] = {
     "challenges/honest-evaluation:Joint": lambda n: (
         n["Joint"](5, 4), lambda model: model(torch.randn(B, 5), torch.randn(B, 4))
     ),
+    "contrastive/clip-from-scratch:Centred": lambda n: (
+        nn.Sequential(n["Centred"](torch.randn(7, 4)), nn.Linear(4, DIM)), lambda model: model(torch.randn(B, 4))
+    ),
     "contrastive/clip-from-scratch:PixelTower": lambda n: (
         n["PixelTower"](DIM), lambda model: model(torch.rand(B, 3, 48, 48))
     ),
