@@ -61,6 +61,7 @@ def test_values_are_what_their_kind_can_be(patients):
 
     assert set(known("mutations").unique().tolist()) == {0.0, 1.0}
     assert set(known("copy number").unique().tolist()) == {-2.0, -1.0, 0.0, 1.0, 2.0}
+    assert known("mutations").sum(dim=0).max() == 1  # a limit that the card names
     assert known("RNA").min() >= 0
     assert known("microRNA").min() >= 0
     assert (patients.days >= 0).all()
