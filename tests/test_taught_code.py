@@ -169,7 +169,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "applications/image-captioning": {"WORDS": list("abcdefghijklmno"), "LONGEST": 8, "CELLS": 16},
     "applications/speech-recognition": {"BANDS": 5},
     "applications/visual-question-answering": {
-        "DIM": DIM, "ASKS": {"words ask": (True, None), "both ask": (True, True)},
+        "DIM": DIM, "ARMS": {"words ask": (True, 0, False, 8), "FiLM": (False, 6, True, 8)},
     },
     "foundations/modalities-as-tensors": {"BANDS": 32},
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
@@ -213,8 +213,11 @@ BUILDS: dict[str, Build] = {
     "applications/visual-question-answering:Words": lambda n: (
         n["Words"](), lambda model: model(torch.randint(1, 9, (B, 10)))
     ),
+    "applications/visual-question-answering:Cells": lambda n: (
+        n["Cells"](6, True), lambda model: model(torch.randn(B, 16, 40), torch.randn(B, 10 * DIM))
+    ),
     "applications/visual-question-answering:Answerer": lambda n: (
-        n["Answerer"]("both ask"),
+        n["Answerer"]("FiLM"),
         lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
     ),
     "applications/visual-question-answering:InCompany": lambda n: (
