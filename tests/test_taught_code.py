@@ -227,6 +227,16 @@ BUILDS: dict[str, Build] = {
     "challenges/honest-evaluation:Joint": lambda n: (
         n["Joint"](5, 4), lambda model: model(torch.randn(B, 5), torch.randn(B, 4))
     ),
+    "challenges/missing-modalities:OneNetwork": lambda n: (
+        n["OneNetwork"](0.5, indicator=True),
+        lambda model: model(quarters=torch.randn(B, 4, 49), present=torch.ones(B, 4)),
+    ),
+    "challenges/missing-modalities:Masked": lambda n: (
+        n["Masked"](), lambda model: model(quarters=torch.randn(B, 4, 49), present=torch.ones(B, 4))
+    ),
+    "challenges/missing-modalities:Expert": lambda n: (
+        n["Expert"](2), lambda model: model(quarters=torch.randn(B, 2, 49))
+    ),
     "contrastive/clip-from-scratch:Centred": lambda n: (
         nn.Sequential(n["Centred"](torch.randn(7, 4)), nn.Linear(4, DIM)), lambda model: model(torch.randn(B, 4))
     ),
