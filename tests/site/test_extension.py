@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from docutils import nodes
 from myst_nb.core.variables import format_plain_text
 
-from booksite import directives, finish, icons, maths, media, records, repairs, styles, terms
+from booksite import cards, evidence, finish, icons, labels, maths, media, records, repairs, styles, terms
 
 
 def soup_of(html: str) -> BeautifulSoup:
@@ -260,12 +260,15 @@ def test_the_heading_for_print_is_text():
 
 def test_a_claim_says_the_words_of_its_chapter():
     claim = {"statement": "a beats b", "holds": True, "found": "+27 points", "asked": "at least 15 points more"}
-    row = directives.claim_row({**claim, "unwelcome": True})
-    assert row == ["a beats b (unwelcome)", "+27 points", "at least 15 points more"]
-    assert directives.claim_row({"statement": "a", "holds": False, "effect": 0.5})[:2] == [
-        "FAILS: a",
-        "0.5",
-    ]
+    assert evidence.told(claim) == ("a beats b", "Found +27 points. Asked: at least 15 points more.")
+    assert evidence.told({"statement": "a", "holds": False, "effect": 0.5}) == ("FAILS: a", "Found 0.5. Asked: –.")
+
+
+def test_a_chapter_says_what_comes_before_and_what_builds_on_it():
+    page = {"after": ["a", "gone"], "leads": ["c", "d"]}
+    line = records.way(page, {"book/a", "book/c", "book/d"})
+    assert line.endswith("Read first: {doc}`/book/a` · Leads to: {doc}`/book/c`, {doc}`/book/d`")
+    assert records.way({"after": ["gone"]}, set()) == ""
 
 
 def test_a_folded_box_needs_no_script():
@@ -276,3 +279,67 @@ def test_a_folded_box_needs_no_script():
     repairs.dropdowns(soup, "")
     assert [tag.name for tag in soup.select(".dropdown, .dropdown > *")] == ["details", "summary", "p"]
     assert soup.select_one("div.note > p.admonition-title")
+
+
+SVG = '<svg viewBox="0 0 2 1"><path/></svg>'
+
+
+def test_a_thumbnail_is_the_first_picture_of_a_figure():
+    source = re.search(
+        r'src="data:image/svg\+xml;base64,([^"]+)"', cards.thumbnail(f"<figure>{SVG}</figure>{SVG}", 'a "b"')
+    )
+    drawing = base64.b64decode(source[1]).decode()
+    assert drawing.startswith('<svg xmlns="http://www.w3.org/2000/svg"')  # or no browser takes it for a picture
+    assert drawing.endswith("<path/></svg>")
+    assert 'alt="a &quot;b&quot;"' in cards.thumbnail(SVG, 'a "b"')
+    assert 'src="x.webp"' in cards.thumbnail(f'<img alt="" src="x.webp">{SVG}', "")
+    assert cards.thumbnail("<p>words</p>", "") == ""
+
+
+def test_the_drawing_of_an_interval_is_to_scale():
+    claim = {"kind": "difference", "low": 0.2, "effect": 0.3, "high": 0.4, "at_least": 0.1}
+    drawing = BeautifulSoup(evidence.interval_plot(claim), "html.parser")
+    width = evidence.WIDTH - 2 * evidence.EDGE  # from 0 to 0.4
+
+    def place(share):
+        return pytest.approx(evidence.EDGE + width * share)
+
+    assert float(drawing.select_one(".mm-zero")["x1"]) == place(0)
+    assert float(drawing.select_one(".mm-margin")["x1"]) == place(0.25)
+    assert float(drawing.select_one(".mm-range")["x1"]) == place(0.5)
+    assert float(drawing.select_one(".mm-range")["x2"]) == place(1)
+    assert float(drawing.circle["cx"]) == place(0.75)
+    both = evidence.interval_plot({**claim, "kind": "equivalence", "at_least": 0.5})
+    assert both.count("mm-margin") == 2
+    assert evidence.interval_plot({**claim, "kind": "exact"}) == ""
+    assert evidence.interval_plot({**claim, "low": None}) == ""
+
+
+def test_the_page_of_claims_leads_to_the_row_of_each_claim():
+    row = {
+        "output_type": "display_data",
+        "data": {"text/html": ['<div class="mm-claim" data-holds="true">', "x</div>"]},
+    }
+    other = {"output_type": "stream", "text": "y"}
+    shown = records.anchored([row, other, row], "c")
+    assert shown[0]["data"]["text/html"].startswith('<div class="mm-claim" id="claim-c" data-holds')
+    assert 'id="claim-c-2"' in shown[2]["data"]["text/html"]
+    claims = [{"chapter": "a", "anchor": "c"}, {"chapter": "a", "anchor": "c"}, {"chapter": "b", "anchor": "c"}]
+    evidence.numbered(claims)
+    assert [claim["id"] for claim in claims] == ["claim-c", "claim-c-2", "claim-c"]
+
+
+def test_labels_of_the_bibliography_read_as_citations_do():
+    people = [SimpleNamespace(prelast_names=["van", "den"], last_names=["Oord"])]
+    people += [SimpleNamespace(prelast_names=[], last_names=[name]) for name in (r"{\v{S}}i", "{Big Team}")]
+    entries = [
+        SimpleNamespace(key=key, persons={"author": people[:count]}, fields={"year": "2018"})
+        for key, count in (("a", 3), ("b", 2), ("c", 1), ("d", 1), ("e", 0))
+    ]
+    assert list(labels.AuthorYearLabels().format_labels(entries)) == [
+        "van den Oord et al., 2018",
+        "van den Oord and Ši, 2018",
+        "van den Oord, 2018a",
+        "van den Oord, 2018b",
+        "e, 2018",
+    ]

@@ -1,7 +1,8 @@
 """What this book adds to Jupyter Book, as a Sphinx extension.
 
 - `records`: reads the JSON that scripts/build_book.py leaves, and gives chapters the outputs of their execution.
-- `directives`: the tables, cards and the figure made from that JSON.
+- `directives`: the tables, cards of data sets and the figure made from that JSON; `cards`: those of the chapters;
+  `evidence`: the page of claims; `labels`: those of the bibliography.
 - `finish`: turns the theme's HTML into right HTML after Sphinx wrote it, with `repairs`, `icons` (in place of a 1.5 MB
   script), `media` (sounds and moving pictures as files), `terms` (definitions on hover, numbers of figures), `maths`
   (typeset here instead of in the browser), `pictures` (which have a fault) and `styles` (without rules that no page
@@ -15,7 +16,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from . import directives, finish, records, terms
+from . import cards, directives, evidence, finish, labels, records, terms
 
 __version__ = "1.0"
 
@@ -42,6 +43,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", read_only_the_toc, priority=990)
     records.connect(app)
     terms.connect(app)
+    labels.connect()
+    cards.connect(app)
     directives.connect(app)
+    evidence.connect(app)
     finish.connect(app)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -66,13 +66,6 @@ def cell(content: Inline) -> nodes.entry:
     return nodes.entry("", paragraph(*([content] if isinstance(content, str) else content)))
 
 
-def band(content: nodes.Node, columns: int) -> nodes.row:
-    """Return a row that names the rows below it."""
-    entry = cell([content])
-    entry["morecols"] = columns - 1
-    return nodes.row("", entry, classes=["mm-band"])
-
-
 def table(headers: Sequence[str], rows: Iterable[nodes.row], classes: Sequence[str] = ()) -> nodes.table:
     """Return a table with one head row."""
     group = nodes.tgroup(cols=len(headers))
@@ -94,38 +87,6 @@ def position(env: Any, chapter: str) -> tuple[int, str]:
     order = list(env.toctree_includes.get(env.config.root_doc, []))
     page = f"book/{chapter}"
     return (order.index(page) if page in order else len(order), chapter)
-
-
-class ClaimsTable(SphinxDirective):
-    """All claims with what was found and what was asked, grouped by chapter."""
-
-    def run(self) -> list[nodes.Node]:
-        claims = records.load(self.env, "claims")
-        if not claims:
-            return missing("the evidence for the claims is", claims)
-        more = {key: head for key, head in MORE.items() if any(claim.get(key) for claim in claims)}
-        headers = ["Claim", "Found", "Asked", *more.values()]
-        rows: list[nodes.row] = []
-        chapter = None
-        for claim in sorted(claims, key=lambda claim: position(self.env, claim["chapter"])):
-            if claim["chapter"] != chapter:
-                chapter = claim["chapter"]
-                rows.append(band(link(self.env, chapter), len(headers)))
-            rows.append(nodes.row("", *map(cell, [*claim_row(claim), *(claim.get(key) or "–" for key in more)])))
-        return [table(headers, rows, ["mm-claims"])]
-
-
-# Columns that stand only where some claim has something to say.
-MORE = {"covers": "The interval covers", "fared": "Over many seeds"}
-
-
-def claim_row(claim: dict[str, Any]) -> list[Inline]:
-    """Return the first cells of one claim: the words are those of the chapter."""
-    verdict = "" if claim["holds"] else "FAILS: "
-    unwelcome = " (unwelcome)" if claim.get("unwelcome") else ""
-    found = claim.get("found") or number(claim.get("effect"))
-    asked = claim.get("asked") or number(claim.get("at_least"))
-    return [f"{verdict}{claim['statement']}{unwelcome}", found, asked]
 
 
 class ClaimCount(SphinxDirective):
@@ -277,7 +238,6 @@ def size(item: tuple[str, Any]) -> str:
 
 def connect(app: Sphinx) -> None:
     """Register the directives."""
-    app.add_directive("claims-table", ClaimsTable)
     app.add_directive("claim-count", ClaimCount)
     app.add_directive("times-table", TimesTable)
     app.add_directive("build-figure", BuildFigure)

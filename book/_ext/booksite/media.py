@@ -5,8 +5,8 @@ import hashlib
 import re
 from pathlib import Path
 
-ENDINGS = {"audio/mpeg": "mp3", "image/webp": "webp", "video/mp4": "mp4"}
-INLINE = re.compile(rf'(src="|url\()data:({"|".join(ENDINGS)});base64,([A-Za-z0-9+/=]+)')
+ENDINGS = {"audio/mpeg": "mp3", "image/svg+xml": "svg", "image/webp": "webp", "video/mp4": "mp4"}
+INLINE = re.compile(rf'(src="|url\()data:({"|".join(map(re.escape, ENDINGS))});base64,([A-Za-z0-9+/=]+)')
 
 
 def to_files(text: str, page: Path, site: Path) -> str:

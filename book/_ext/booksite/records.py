@@ -20,6 +20,7 @@ TITLE = re.compile(r"^(?:#[ \t]+\S.*|[^\n]+\n=+[ \t]*)$", re.MULTILINE)
 SETUP = re.compile(r"setup-[0-9a-f]{8}x*")
 FAILED = "This chapter **failed** when the book was built, so it is shown without results."
 NOT_RUN = "This chapter was **not run** when the book was built, so it is shown without results."
+CLAIM_ROW = '<div class="mm-claim"'
 BANNER = "\n\n:::{{warning}}\n{}\n:::"
 COST = "\n\n{{.mm-cost}}\nIt ran in {time} on one processor core, with {memory:.1f} GB of memory."
 
@@ -57,7 +58,7 @@ def fill(app: Sphinx, docname: str, source: list[str]) -> None:
             outputs, note = [cell["outputs"] for cell in done], cost(page)
         else:
             logger.warning("was edited while the book was built; build it again", location=docname)
-    merge(notebook, outputs, note)
+    merge(notebook, outputs, note + way(page, app.env.found_docs))
     notebook["metadata"].setdefault("kernelspec", {"display_name": "Python 3", "name": "python3"})
     notebook["metadata"].setdefault("language_info", {"name": "python"})
     source[0] = json.dumps(notebook)
@@ -77,7 +78,8 @@ def merge(notebook: dict[str, Any], outputs: list[list[Any]], note: str) -> None
     cells = notebook["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     for index, cell in enumerate(code):
-        cell["outputs"] = [as_said(output) for output in outputs[index]] if index < len(outputs) else []
+        shown = [as_said(output) for output in outputs[index]] if index < len(outputs) else []
+        cell["outputs"] = anchored(shown, str(cell.get("id")))
     for cell in cells:
         cell["source"] = "".join(cell["source"])
         if SETUP.fullmatch(str(cell.get("id"))):  # some tools strip the tag that hides it
@@ -101,6 +103,23 @@ def as_said(output: dict[str, Any]) -> dict[str, Any]:
     return {**output, "data": data}
 
 
+def claim_id(cell: str, number: int) -> str:
+    """Return the id that the row of a claim has in its chapter: of the first, second, ... claim of a cell."""
+    return f"claim-{cell}" if number == 1 else f"claim-{cell}-{number}"
+
+
+def anchored(outputs: list[dict[str, Any]], cell: str) -> list[dict[str, Any]]:
+    """Return the outputs of a cell, its claims with ids to which the page of claims leads."""
+    number = 0
+    for place, output in enumerate(outputs):
+        html = output.get("data", {}).get("text/html")
+        if html and (text := "".join(html)).startswith(CLAIM_ROW):
+            number += 1
+            row = text.replace(CLAIM_ROW, f'{CLAIM_ROW} id="{claim_id(cell, number)}"', 1)
+            outputs[place] = {**output, "data": {**output["data"], "text/html": row}}
+    return outputs
+
+
 def cost(page: dict[str, Any]) -> str:
     """Return the line that says how long a page ran, if it did."""
     seconds = page.get("cpu_seconds") or 0
@@ -108,6 +127,15 @@ def cost(page: dict[str, Any]) -> str:
         return ""
     time = f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.1f} minutes"
     return COST.format(time=time, memory=page["peak_mb"] / 1000)
+
+
+def way(page: dict[str, Any], known: set[str]) -> str:
+    """Return the line that says which chapters come before a page, and which build on it."""
+    parts = []
+    for word, key in (("Read first:", "after"), ("Leads to:", "leads")):
+        links = [f"{{doc}}`/book/{name}`" for name in page.get(key, ()) if f"book/{name}" in known]
+        parts += [f"{word} {', '.join(links)}"] if links else []
+    return f"\n\n{{.mm-cost}}\n{' · '.join(parts)}" if parts else ""
 
 
 def connect(app: Sphinx) -> None:

@@ -1,8 +1,9 @@
-"""Reads executed notebooks: claims, named figures, outputs that no page can show, data cards."""
+"""Reads executed notebooks: claims, named figures, cards of chapters and data, outputs that no page can show."""
 
 from __future__ import annotations
 
 import base64
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from bookkit.errors import BookError
 
 ARTIFACT = "application/vnd.mmbook.artifact+json"
 CLAIM = "application/vnd.mmbook.claim+json"
+GLUED = re.compile(r"\{([\w-]+)\}")
 SHOWN = ("text/", "image/", "application/javascript")  # what myst-nb renders
 
 
@@ -65,6 +67,55 @@ def glued(notebook: dict[str, Any]) -> dict[str, str]:
             values = [v for mime, v in output["data"].items() if mime.endswith("text/plain")]
             found[mark["name"]] = "".join(values[0]) if values else ""
     return found
+
+
+def chapter_card(docname: str, notebook: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """What the landing page tells of a chapter, and what is wrong with that.
+
+    The author chooses in the notebook's metadata ``mmbook.card``: ``figure``, the id of a cell that shows one;
+    ``finding``, a sentence in which ``{name}`` stands for a glued value, or for what the claim of the cell with that
+    id found (``{id-2}``: the second claim of a cell); ``after``, chapters that a reader should know. Without a choice
+    it is the first figure and the first measured claim.
+    """
+    asked = notebook["metadata"].get(KEY, {}).get("card", {})
+    shown: dict[str, list[tuple[str, str]]] = {}
+    for index, output in _outputs(notebook):
+        html = "".join(output["data"].get("text/html", ""))
+        if "<figure" in html or "<img" in html:
+            alt = output.get("metadata", {}).get(KEY, {}).get("alt", "")
+            shown.setdefault(str(notebook["cells"][index].get("id")), []).append((html, alt))
+    made = claims(docname, notebook)
+    measured = [claim["statement"] for claim in made if claim.get("kind") != "exact"]
+    cell = asked.get("figure") or next(iter(shown), "")
+    finding = asked.get("finding") or (f"{measured[0]}." if measured else "")
+    values = _values(made) | glued(notebook)
+    faults = [
+        f"{docname}: metadata mmbook.card.finding names {{{name}}}, which no cell glues or claims"
+        for name in GLUED.findall(finding)
+        if name not in values
+    ]
+    if cell and cell not in shown:
+        faults.append(f"{docname}: metadata mmbook.card.figure {cell!r} is no cell that shows a figure")
+    card = {
+        "figure": {
+            "html": "\n".join(html for html, _ in shown.get(cell, ())),
+            "alt": " ".join(alt for _, alt in shown.get(cell, ()) if alt),
+        },
+        "finding": GLUED.sub(lambda mark: values.get(mark[1], mark[0]), finding),
+        "after": list(asked.get("after", ())),
+    }
+    return card, faults
+
+
+def _values(made: list[dict[str, Any]]) -> dict[str, str]:
+    """What each claim found, without its interval, by the id of its cell; the second one of a cell by ``id-2``."""
+    counts: dict[str, int] = {}
+    values = {}
+    for claim in made:
+        counts[claim["anchor"]] = count = counts.get(claim["anchor"], 0) + 1
+        name = claim["anchor"] if count == 1 else f"{claim['anchor']}-{count}"
+        values[name] = str(claim.get("found", "")).split(",")[0].lstrip("+").replace(" ", "\N{NO-BREAK SPACE}")
+    return values
 
 
 def artifacts(docname: str, notebook: dict[str, Any]) -> dict[str, bytes]:

@@ -71,7 +71,7 @@ def build(book: Book, chosen: list[Chapter], options: Options, warm: Warm | None
         problems += _cost(book, options.strict)
         for name, notebook in outputs.items():
             problems += collect.unshown(name, notebook)
-        _write_records(book, outputs, results, record)
+        problems += _write_records(book, outputs, results, record)
         problems += render(book.root, book.docnames, warm)
         _place_artifacts(outputs, out / "html")
         write_copies(book, outputs, out)
@@ -188,19 +188,27 @@ def _cost(book: Book, strict: bool) -> list[str]:
     return faults
 
 
-def _write_records(book: Book, outputs: dict[str, dict[str, Any]], results: Executed, record: Record) -> None:
-    """What the site's own pages and other tools read."""
+def _write_records(book: Book, outputs: dict[str, dict[str, Any]], results: Executed, record: Record) -> list[str]:
+    """What the site's own pages and other tools read; returns what is wrong with the chapters' cards."""
     out = book.root / "_build"
+    cards: dict[str, Any] = {}
+    faults: list[str] = []
+    before = {chapter.name: list(chapter.marks.get("card", {}).get("after", ())) for chapter in book.chapters}
     claims: list[dict[str, Any]] = []
     figures: dict[str, Any] = {}
     times: dict[str, Any] = {}
     for chapter in book.chapters:
         # A page is read again when this small file changes; it says which result the page shows.
         page: dict[str, Any] = {"executed": None, "failed": chapter.failure is not None}
+        page |= {"after": before[chapter.name], "leads": [n for n, names in before.items() if chapter.name in names]}
         if chapter.run is not None:
             notebook = outputs[chapter.docname]
             claims += collect.claims(chapter.docname, notebook)
             figures |= collect.figures(chapter.docname, notebook)
+            card, wrong = collect.chapter_card(chapter.docname, notebook)
+            figures[f"{chapter.name}#card"] = card.pop("figure")
+            cards[chapter.name] = card
+            faults += wrong
             path = results.path(chapter.docname, chapter.key)
             page |= {"executed": os.path.relpath(path, out), "written": path.stat().st_mtime_ns}
             page |= {"cpu_seconds": chapter.run.cpu_seconds, "peak_mb": chapter.run.peak_mb}
@@ -215,8 +223,10 @@ def _write_records(book: Book, outputs: dict[str, dict[str, Any]], results: Exec
     _add_seeds(book, claims, record)
     write_json(out / "claims.json", claims)
     write_json(out / "figures.json", figures)
+    write_json(out / "chapters.json", cards)
     write_json(out / "times.json", times)
     write_json(out / "cards.json", collect.cards(book.root, {c.docname: c.reached for c in book.chapters}))
+    return faults
 
 
 def _warn_of_weight(book: Book, site: Path) -> None:
@@ -245,7 +255,7 @@ def _add_seeds(book: Book, claims: list[dict[str, Any]], record: Record) -> None
         row = record.chapters.get(claim["chapter"])
         if row:
             old = "" if row["key"] == keys[claim["chapter"]] else " (before the chapter changed)"
-            claim["fared"] = fared(row["seeds"], claim["statement"]) + old
+            claim["fared"] = fared(row["seeds"], claim["statement"], claim.get("unit", "")) + old
 
 
 def _summary(book: Book, out: Path, seconds: float) -> str:

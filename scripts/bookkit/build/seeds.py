@@ -69,10 +69,16 @@ def statements(runs: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(statement for found in runs.values() if found for statement in found))
 
 
-def fared(runs: dict[str, Any], statement: str) -> str:
-    """``held for 9 of 10 seeds, effects 0.12 to 0.17``; a run that failed before the claim counts against it."""
+def fared(runs: dict[str, Any], statement: str, unit: str = "") -> str:
+    """``held for 9 of 10 seeds, effects 12 to 17 points``; a run that failed before the claim counts against it.
+
+    Args:
+        unit: of the effects; ``"points"`` are hundredths.
+    """
     rows = [found.get(statement) if found else None for found in runs.values()]
     held = sum(bool(row and row[1]) for row in rows)
     effects = [row[0] for row in rows if row and row[0] is not None]
-    spread = f", effects {min(effects):.3g} to {max(effects):.3g}" if effects else ""
+    scale = 100 if unit == "points" else 1
+    low, high = (f"{scale * end:.3g}".replace("-", "−") for end in (min(effects, default=0), max(effects, default=0)))
+    spread = f", effects {low} to {high} {unit}".rstrip() if effects else ""
     return f"held for {held} of {len(rows)} seeds{spread}"

@@ -57,6 +57,38 @@ class TestClaims:
         assert collect.claims("other/a", with_outputs(claim_output()))[0]["chapter"] == "other/a"
 
 
+class TestChapterCards:
+    PAGE = (
+        {**code("first"), "id": "one", "outputs": [output({"text/html": NAMED_SVG}, mmbook={"alt": "a rising line"})]},
+        {**code("second"), "id": "two", "outputs": [claim_output(), claim_output(found="+12.5 points, 95 % interval")]},
+        {**code("third"), "id": "three", "outputs": [output({"x/text/plain": "4 in 10"}, scrapbook={"name": "n-o"})]},
+    )
+
+    def page(self, **card):
+        made = notebook(markdown("# T"), *self.PAGE)
+        made["metadata"].setdefault("mmbook", {})["card"] = card
+        return made
+
+    def test_a_finding_names_glued_values_and_what_claims_found(self):
+        told = "By {two}, by {two-2}, in {n-o}."
+        card, faults = collect.chapter_card("book/a", self.page(finding=told, figure="one", after=["b"]))
+        assert faults == []
+        assert card["finding"] == "By 0.5, by 12.5\xa0points, in 4 in 10."
+        assert card["figure"] == {"html": NAMED_SVG, "alt": "a rising line"}
+        assert card["after"] == ["b"]
+
+    def test_without_a_choice_it_is_the_first_figure_and_the_first_measured_claim(self):
+        card, faults = collect.chapter_card("book/a", self.page())
+        assert (card["finding"], card["figure"]["html"], faults) == ("fusion helps.", NAMED_SVG, [])
+
+    def test_what_the_page_does_not_have_is_a_fault_that_names_it(self):
+        _, faults = collect.chapter_card("book/a", self.page(finding="{nothing}", figure="two"))
+        assert len(faults) == 2
+        assert "book/a" in faults[0]
+        assert "{nothing}" in faults[0]
+        assert "'two'" in faults[1]
+
+
 class TestFigures:
     def test_named_ones_only(self):
         page = with_outputs(

@@ -92,6 +92,7 @@ def test_what_is_no_record_is_one_line(book):
 def test_words(tmp_path):
     runs = {"1": {"a": [0.5, True]}, "2": {"a": [None, False]}, "3": None}
     assert fared(runs, "a") == "held for 1 of 3 seeds, effects 0.5 to 0.5"
+    assert fared({"1": {"a": [-0.051, True]}}, "a", "points") == "held for 1 of 1 seeds, effects −5.1 to −5.1 points"
     (tmp_path / "seeds.json").write_text('{"x": {"key": "k"}}')
     with pytest.raises(BookError, match="restore it from git"):
         Record.read(tmp_path / "seeds.json")
