@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,12 +34,14 @@ class Heard:
     Attributes:
         text: the words. ids: their tokens, without those of the prompt and the end.
         nats: log-probability of each token, of the end, too, where it came.
+        allowed: the same after what may not be written was taken out, as OpenAI's code counts; nearer to 0.
         silence: probability of "no speech" that the model gives before the first word.
     """
 
     text: str
     ids: list[int]
     nats: list[float]
+    allowed: list[float]
     silence: float
 
 
@@ -69,7 +72,7 @@ class Whisper:
         if not 1 <= seconds <= 30:
             raise ValueError(f"seconds must be 1 to 30, not {seconds}")
         use_threads()
-        self.size, self.seconds = size, seconds
+        self.size = size
         folder, stream = opened(size)
         self.tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
         facts: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -77,23 +80,38 @@ class Whisper:
             state = state_of(variables(stream))
         self.model = WhisperForConditionalGeneration(config_of(state))
         self.model.load_state_dict(state)
-        self._shorten()
+        self._shorten(seconds)
         self.model.eval().requires_grad_(False)
-        self._extractor = WhisperFeatureExtractor(feature_size=80, chunk_length=seconds)
         self.timing_heads: list[tuple[int, int]] = [(layer, head) for layer, head in facts["alignment_heads"]]
         self.start, self.end, self.silent = map(self._id, ("<|startoftranscript|>", "<|endoftext|>", "<|nocaptions|>"))
         tokens = facts["lang_ids"] if size == "base" else []  # tiny.en has the tokens, and never saw them
         codes = [name.strip("<|>") for name in self.tokenizer.convert_ids_to_tokens(tokens)]
         self.languages: dict[str, int] = dict(zip(codes, tokens, strict=True))
         commands = range(self.end + 1, self.model.config.vocab_size)  # languages, tasks, timestamps
+        self._commands = torch.tensor(commands)
         self._never = torch.tensor(sorted({*facts["suppress_ids"], *commands}))
         self._never_first = torch.tensor(facts["suppress_ids_begin"])
 
     def _id(self, token: str) -> int:
         return int(self.tokenizer.get_vocab()[token])
 
-    def _shorten(self) -> None:
-        encoder, positions = self.model.model.encoder, FRAMES_A_SECOND * self.seconds
+    def shorter(self, seconds: int) -> Whisper:
+        """The same model with a shorter window; the two share their weights, so it takes no memory of its own.
+
+        Raises:
+            ValueError: a window longer than that of this model, or less than a second.
+        """
+        if not 1 <= seconds <= self.seconds:
+            raise ValueError(f"seconds must be 1 to {self.seconds}, not {seconds}")
+        other = copy.copy(self)
+        other.model = copy.deepcopy(self.model, {id(weight): weight for weight in self.model.parameters()})
+        other._shorten(seconds)
+        return other
+
+    def _shorten(self, seconds: int) -> None:
+        self.seconds = seconds
+        self._extractor = WhisperFeatureExtractor(feature_size=80, chunk_length=seconds)
+        encoder, positions = self.model.model.encoder, FRAMES_A_SECOND * seconds
         kept = encoder.embed_positions.weight[:positions].clone()
         encoder.embed_positions = torch.nn.Embedding.from_pretrained(kept, freeze=True)
         encoder.max_source_positions = self.model.config.max_source_positions = positions
@@ -144,19 +162,28 @@ class Whisper:
 
     @torch.no_grad()
     def transcribe(
-        self, encoded: torch.Tensor, language: str = "en", task: Task = "transcribe", tokens: int = 60
+        self,
+        encoded: torch.Tensor,
+        language: str = "en",
+        task: Task = "transcribe",
+        tokens: int = 60,
+        *,
+        free: bool = False,
     ) -> list[Heard]:
         """Greedy decoding of what ``encode`` gave, without timestamps.
 
-        Signs that are no speech (brackets, notes, ...) are never written, as in OpenAI's code (``suppress_tokens``).
+        Signs that are no speech (brackets, notes, ...) are never written, as in OpenAI's code (``suppress_tokens``),
+        nor is an empty text (``suppress_blank``).
 
         Args:
             tokens: at most this many are written; silence and music can make a model repeat itself.
+            free: allow these signs and the empty text.
         """
         prompt = self.prompt(language, task)
         ids = torch.tensor([prompt] * len(encoded))
         written: list[torch.Tensor] = []
         chances: list[torch.Tensor] = []
+        never = self._commands if free else self._never
         done = torch.zeros(len(encoded), dtype=torch.bool)
         step = ids
         past = {CACHE: EncoderDecoderCache(DynamicCache(), DynamicCache())}  # filled by each call of the model
@@ -167,19 +194,23 @@ class Whisper:
             nats = logits.log_softmax(dim=1)
             if not written:
                 silence = out.logits[:, 0].softmax(dim=1)[:, self.silent]
-                logits[:, self._never_first] = -torch.inf
-            logits[:, self._never] = -torch.inf
+                if not free:
+                    logits[:, self._never_first] = -torch.inf
+            logits[:, never] = -torch.inf
             best = logits.argmax(dim=1).masked_fill(done, self.end)
             written.append(best)
-            chances.append(nats.gather(1, best[:, None])[:, 0])
+            both = torch.stack([nats, logits.log_softmax(dim=1)], dim=1)  # (sounds, 2, vocabulary)
+            chances.append(both[torch.arange(len(best)), :, best])
             done |= best == self.end
             step = best[:, None]
-        rows = zip(torch.stack(written, 1).tolist(), torch.stack(chances, 1).tolist(), silence.tolist(), strict=True)
+        found = torch.stack(chances, dim=2).tolist()  # (sounds, 2, tokens)
+        rows = zip(torch.stack(written, dim=1).tolist(), found, silence.tolist(), strict=True)
         return [self._heard(*row) for row in rows]
 
-    def _heard(self, ids: list[int], nats: list[float], silence: float) -> Heard:
+    def _heard(self, ids: list[int], chances: list[list[float]], silence: float) -> Heard:
         words = ids[: ids.index(self.end)] if self.end in ids else ids
-        return Heard(str(self.tokenizer.decode(words)).strip(), words, nats[: len(words) + 1], silence)
+        nats, allowed = (row[: len(words) + 1] for row in chances)
+        return Heard(str(self.tokenizer.decode(words)).strip(), words, nats, allowed, silence)
 
     @torch.no_grad()
     def log_probabilities(
@@ -206,10 +237,11 @@ class Whisper:
         before = self.model.config._attn_implementation
         self.model.set_attn_implementation("eager")  # the fast one does not keep its weights
         try:
-            out = self.model(encoder_outputs=(encoded,), decoder_input_ids=row, output_attentions=True)
+            out = self.model(encoder_outputs=(encoded,), decoder_input_ids=row, output_attentions=True, use_cache=False)
         finally:
             self.model.set_attn_implementation(before)
         return torch.stack(out.cross_attentions, dim=1)[:, :, :, len(prompt) - 1 : -1]
 
     def _logits(self, encoded: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        return self.model(encoder_outputs=(encoded,), decoder_input_ids=ids).logits
+        # Without a cache: it would hold keys and values of all sounds, 37 MB for each of 30 s.
+        return self.model(encoder_outputs=(encoded,), decoder_input_ids=ids, use_cache=False).logits

@@ -53,6 +53,17 @@ def test_silence_is_known_as_silence(tiny):
     assert len(heard.ids) <= 5
 
 
+def test_what_is_forbidden_takes_no_probability_and_free_decoding_may_write_nothing(tiny):
+    encoded = tiny.encode(tiny.features([np.zeros(16000)]))
+    (heard,) = tiny.transcribe(encoded, tokens=5)
+    (free,) = tiny.transcribe(encoded, tokens=5, free=True)
+    assert heard.text
+    assert len(heard.allowed) == len(heard.nats) == len(heard.ids) + 1
+    assert all(after >= before - 1e-5 for before, after in zip(heard.nats, heard.allowed, strict=True))
+    assert heard.allowed[0] > heard.nats[0] + 0.1
+    assert free.ids == [] or free.allowed[0] >= heard.nats[0]  # the likeliest of more
+
+
 def test_base_hears_four_languages_and_translates(base, clips):
     domenica = next(sound for sound, language, _, text in clips if (language, text) == ("it", "domenica"))
     encoded = base.encode(base.features([domenica]))
@@ -111,6 +122,21 @@ def test_attention_is_a_distribution_and_follows_the_sound(tiny, clips):
     assert (middle.diff() > -5).all()  # five words in 2.2 seconds, one after the other
     assert 60 < middle[-1] - middle[0] < spoken
     assert tiny.model.config._attn_implementation != "eager"
+
+
+def test_a_shorter_window_shares_its_weights_and_hears_as_one_that_was_loaded_so(tiny, clips):
+    sounds, _ = sentences(clips, 1)
+    short, loaded = tiny.shorter(5), Whisper("tiny.en", seconds=5)
+    found, wanted = (model.encode(model.features(sounds)) for model in (short, loaded))
+    assert torch.equal(found, wanted)
+    assert found.shape == (1, 250, 384)
+    assert short.transcribe(found, tokens=4) == loaded.transcribe(wanted, tokens=4)
+    assert tiny.encode(tiny.features(sounds)).shape == (1, 1500, 384)
+    shared = {id(weight) for weight in tiny.model.parameters()}
+    own = [weight for weight in short.model.parameters() if id(weight) not in shared]
+    assert [tuple(weight.shape) for weight in own] == [(250, 384)]  # the positions alone
+    with pytest.raises(ValueError, match="1 to 5"):
+        short.shorter(10)
 
 
 def test_what_it_does_not_know_is_one_line(tiny, base):
