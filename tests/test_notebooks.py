@@ -91,7 +91,7 @@ def test_the_managed_cells_follow_the_title(chapter):
 
 def test_the_budget_is_what_the_guide_allows(chapter):
     assert 0 < chapter.marks.get("budget", BUDGET) <= 240
-    assert set(chapter.marks) <= {"budget", "gpu", "needs", "fingerprint", "stripped", "template", "title"}
+    assert set(chapter.marks) <= {"budget", "card", "gpu", "needs", "fingerprint", "stripped", "template", "title"}
 
 
 def test_it_asks_for_the_weights_that_it_reaches_and_the_tools_that_it_imports(chapter):
