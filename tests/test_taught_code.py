@@ -96,6 +96,21 @@ def test_every_operator_is_checked_and_taught_in_one_chapter():
         assert where.count(name) == 1, name
 
 
+# --- the loss of the chapter on speech can be trained with ---
+
+
+def test_the_gradient_of_the_taught_ctc_is_that_of_pytorch():
+    chapter = "applications/speech-recognition"
+    ctc = names_of(chapter, **CONSTANTS[chapter])["ctc"]
+    scores = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    for text in ([1, 2], [1, 1, 3], [2]):
+        log_p = scores.log_softmax(dim=1)
+        (ours,) = torch.autograd.grad(ctc(log_p, text)[0], scores, retain_graph=True)
+        loss = nn.functional.ctc_loss(log_p, torch.tensor(text), (6,), (len(text),), reduction="sum")
+        (theirs,) = torch.autograd.grad(-loss, scores)
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)  # not NaN where a state can't be reached
+
+
 # --- every parameter of a taught module is registered, and training reaches it ---
 
 Build = Callable[[dict[str, Any]], tuple[nn.Module, Callable[[nn.Module], torch.Tensor]]]
@@ -167,7 +182,7 @@ TOKENS = {"image": (3, 5), "text": (2, 4)}
 LATE = {"image": (3,), "text": (3,)}
 CONSTANTS: dict[str, dict[str, Any]] = {
     "applications/image-captioning": {"WORDS": list("abcdefghijklmno"), "LONGEST": 8, "CELLS": 16},
-    "applications/speech-recognition": {"BANDS": 5},
+    "applications/speech-recognition": {"BANDS": 5, "NEVER": -1e30},
     "applications/visual-question-answering": {
         "DIM": DIM, "ARMS": {"words ask": (True, 0, False, 8), "FiLM": (False, 6, True, 8)},
     },
