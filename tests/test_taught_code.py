@@ -256,6 +256,10 @@ BUILDS: dict[str, Build] = {
     "challenges/missing-modalities:Expert": lambda n: (
         n["Expert"](2), lambda model: model(quarters=torch.randn(B, 2, 49))
     ),
+    "challenges/noise-and-dominance:TwoEncoders": lambda n: (
+        n["TwoEncoders"]({"picture": 9, "sound": 7}, width=DIM),
+        lambda model: sum(model(picture=torch.randn(B, 9), sound=torch.randn(B, 7)).values()),
+    ),
     "contrastive/clip-from-scratch:Centred": lambda n: (
         nn.Sequential(n["Centred"](torch.randn(7, 4)), nn.Linear(4, DIM)), lambda model: model(torch.randn(B, 4))
     ),

