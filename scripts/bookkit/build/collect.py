@@ -77,7 +77,7 @@ def chapter_card(docname: str, notebook: dict[str, Any]) -> tuple[dict[str, Any]
     id found (``{id-2}``: the second claim of a cell); ``after``, chapters that a reader should know. Without a choice
     it is the first figure and the first measured claim.
     """
-    asked = notebook["metadata"].get(KEY, {}).get("card", {})
+    asked, faults = asked_card(docname, notebook["metadata"].get(KEY, {}))
     shown: dict[str, list[tuple[str, str]]] = {}
     for index, output in _outputs(notebook):
         html = "".join(output["data"].get("text/html", ""))
@@ -89,7 +89,7 @@ def chapter_card(docname: str, notebook: dict[str, Any]) -> tuple[dict[str, Any]
     cell = asked.get("figure") or next(iter(shown), "")
     finding = asked.get("finding") or (f"{measured[0]}." if measured else "")
     values = _values(made) | glued(notebook)
-    faults = [
+    faults += [
         f"{docname}: metadata mmbook.card.finding names {{{name}}}, which no cell glues or claims"
         for name in GLUED.findall(finding)
         if name not in values
@@ -105,6 +105,17 @@ def chapter_card(docname: str, notebook: dict[str, Any]) -> tuple[dict[str, Any]
         "after": list(asked.get("after", ())),
     }
     return card, faults
+
+
+def asked_card(docname: str, marks: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """What a page's metadata say of its card, and one line if that is of another form."""
+    card = marks.get("card", {})
+    texts = isinstance(card, dict) and all(isinstance(card.get(key, ""), str) for key in ("figure", "finding"))
+    names = card.get("after", []) if texts else None
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return card, []
+    what = "is no mapping of figure and finding (texts) and after (a list of chapters)"
+    return {}, [f"{docname}: metadata mmbook.card {what}; CONTRIBUTING.md shows one"]
 
 
 def _values(made: list[dict[str, Any]]) -> dict[str, str]:

@@ -192,8 +192,7 @@ def _write_records(book: Book, outputs: dict[str, dict[str, Any]], results: Exec
     """What the site's own pages and other tools read; returns what is wrong with the chapters' cards."""
     out = book.root / "_build"
     cards: dict[str, Any] = {}
-    faults: list[str] = []
-    before = {chapter.name: list(chapter.marks.get("card", {}).get("after", ())) for chapter in book.chapters}
+    before, faults = _what_comes_before(book)
     claims: list[dict[str, Any]] = []
     figures: dict[str, Any] = {}
     times: dict[str, Any] = {}
@@ -227,6 +226,18 @@ def _write_records(book: Book, outputs: dict[str, dict[str, Any]], results: Exec
     write_json(out / "times.json", times)
     write_json(out / "cards.json", collect.cards(book.root, {c.docname: c.reached for c in book.chapters}))
     return faults
+
+
+def _what_comes_before(book: Book) -> tuple[dict[str, list[str]], list[str]]:
+    """For each chapter those that its card asks to read first, and a line for each name that is no chapter."""
+    before = {c.name: collect.asked_card(c.docname, c.marks)[0].get("after", []) for c in book.chapters}
+    faults = [
+        f"book/{name}: metadata mmbook.card.after names {earlier!r}, which is no chapter of the book"
+        for name, names in before.items()
+        for earlier in names
+        if earlier not in before
+    ]
+    return before, faults
 
 
 def _warn_of_weight(book: Book, site: Path) -> None:

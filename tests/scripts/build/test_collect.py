@@ -88,6 +88,15 @@ class TestChapterCards:
         assert "{nothing}" in faults[0]
         assert "'two'" in faults[1]
 
+    @pytest.mark.parametrize("card", ["a text", {"after": "b"}, {"finding": 3}, {"after": [1]}])
+    def test_a_card_of_another_form_is_one_line(self, card):
+        page = self.page()
+        page["metadata"]["mmbook"]["card"] = card
+        made, faults = collect.chapter_card("book/a", page)
+        assert made["finding"] == "fusion helps."
+        assert len(faults) == 1
+        assert "book/a: metadata mmbook.card is no mapping" in faults[0]
+
 
 class TestFigures:
     def test_named_ones_only(self):
