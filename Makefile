@@ -6,7 +6,7 @@ BUILD ?=
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: book test test-fast check stubs serve bench seeds colab-test mutants data test-latest links clean
+.PHONY: book test test-fast check stubs readme serve bench seeds colab-test mutants data test-latest links clean
 
 book: $(READY) ## execute what changed, check claims, render _build/html/index.html
 	$(BIN)/python scripts/build_book.py $(BUILD)
@@ -26,6 +26,9 @@ check: $(READY) ## lint, format, types, layers, and whether stubs agree with _to
 
 stubs: $(READY) ## make and refresh notebooks after an edit of _toc.yml
 	$(BIN)/python scripts/generate_stubs.py
+
+readme: $(READY) ## the list of chapters in README.md, with one finding each, from the last `make book`
+	$(BIN)/python scripts/update_readme.py
 
 serve: $(READY) .venv/authoring ## the site on http://localhost:8000; renders anew what is saved, and reloads the page
 	$(BIN)/python scripts/serve.py --port $(PORT)

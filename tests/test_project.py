@@ -91,11 +91,18 @@ def test_the_address_stands_in_one_place_and_in_managed_cells():
     url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
     slug = url.removeprefix("https://github.com/")
     for path in tracked():
-        if path.suffix in (".ipynb", ".png") or path.name in ("_config.yml", "README.md"):
+        if path.suffix in (".ipynb", ".png") or path.name in ("_config.yml", "README.md", "CITATION.cff"):
             continue
         if path.relative_to(ROOT).parts[0] in ("tests", "scripts"):  # the placeholder's definition, and test data
             continue
         assert slug not in path.read_text(encoding="utf-8", errors="ignore"), path
+
+
+def test_readme_and_citation_name_the_address_of_the_configuration():
+    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["repository-code"] == url
+    named = re.findall(r"github\.com/([\w-]+/multimodal-learning)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert set(named) == {url.removeprefix("https://github.com/")}
 
 
 def test_the_documented_commands_exist():

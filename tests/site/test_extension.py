@@ -9,8 +9,9 @@ import pytest
 from bs4 import BeautifulSoup
 from docutils import nodes
 from myst_nb.core.variables import format_plain_text
+from PIL import Image
 
-from booksite import cards, evidence, finish, icons, labels, maths, media, records, repairs, styles, terms
+from booksite import cards, evidence, finish, icons, labels, maths, media, records, repairs, social, styles, terms
 
 
 def soup_of(html: str) -> BeautifulSoup:
@@ -244,7 +245,7 @@ def test_code_keeps_its_colours_and_loses_the_spans_of_plain_words(tmp_path):
     code = '<span class="k">def</span><span class="w"> </span><span class="nf">f</span><span class="p">(</span>'
     code += '<span class="n">x</span> <span class="o">&lt;</span> <span class="mi">1</span>'
     page.write_text(f'<html><body><div class="highlight"><pre>{code}</pre></div></body></html>')
-    finish.finish(page, tmp_path, "Book", {}, {})
+    finish.finish(page, tmp_path, {}, {}, "", {"title": "Book"})
     found = soup_of(page.read_text()).pre
     assert found.get_text() == "def f(x < 1"
     assert [span["class"] for span in found.select("span")] == [["k"], ["nf"], ["o"], ["mi"]]
@@ -343,3 +344,51 @@ def test_labels_of_the_bibliography_read_as_citations_do():
         "van den Oord, 2018b",
         "e, 2018",
     ]
+
+
+SMALL = '<svg viewBox="0 0 10 10" style="width:100%"><rect width="10" height="10" fill="#ff0000"/></svg>'
+
+
+def test_a_link_to_a_page_has_a_preview_with_its_figure(tmp_path):
+    soup = soup_of("<meta name='description' content='d'><article><h1>A &amp; B#</h1></article>")
+    known = {"title": "Book", "figures": {"a/b#card": {"html": SMALL}}, "chapters": {"a/b": {"finding": "Found 3."}}}
+    assert social.previews(soup, "book/a/b", tmp_path, "https://x.io/", known)
+    tags = {tag["property"]: tag["content"] for tag in soup.select("meta[property]")}
+    assert (tags["og:title"], tags["og:url"]) == ("A & B", "https://x.io/book/a/b.html")
+    assert tags["og:image"] == "https://x.io/_media/social/a-b.png"
+    with Image.open(tmp_path / "_media/social/a-b.png") as image:
+        colours = image.convert("RGB")
+        assert image.size == (1200, 630)
+        assert colours.getpixel((895, 300)) == (255, 0, 0)  # the figure stands at the right
+        assert any(colours.getpixel((x, y)) == (0, 0, 0) for x in range(60, 400) for y in range(70, 115))  # the title
+
+
+def test_a_page_without_a_figure_or_an_address_has_no_picture(tmp_path):
+    html = "<article><h1>A</h1></article>"
+    soup = soup_of(html)
+    known = {"title": "Book", "figures": {}, "chapters": {}}
+    assert social.previews(soup, "book/a", tmp_path, "https://x.io/", known)
+    assert not soup.select("meta[property='og:image']")
+    assert not social.previews(soup_of(html), "book/a", tmp_path, "", known)
+
+
+@pytest.mark.parametrize(
+    ("url", "site"),
+    [
+        ("https://github.com/Ann/course", "https://ann.github.io/course/"),
+        ("https://github.com/ann/a.git/", "https://ann.github.io/a/"),
+        ("https://example.org/x", ""),
+    ],
+)
+def test_the_address_of_the_site_follows_from_the_repository(url, site):
+    made = SimpleNamespace(config=SimpleNamespace(html_theme_options={"repository_url": url}))
+    assert social.address(made) == site
+
+
+def test_columns_of_words_stand_at_the_left_and_long_ones_wrap():
+    cells = "".join(f"<tr><th>{k}</th><td>{'word ' * n}</td><td>−{k}.5</td></tr>" for k, n in ((1, 2), (2, 20)))
+    head = "<tr><th>row</th><th>text</th><th>number</th></tr>"
+    soup = soup_of(f"<article><table class='dataframe'><thead>{head}</thead><tbody>{cells}</tbody></table></article>")
+    repairs.tables(soup, "")
+    found = [cell.get("class") for cell in soup.select("tr")[1].find_all(["th", "td"])]
+    assert found == [None, ["mm-words", "mm-long"], None]

@@ -5,7 +5,11 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from bs4 import BeautifulSoup
+from PIL import Image
+
 import page_checks as checks
+from bookkit.build import readme
 from bookkit.course.config import read_config
 from booksite import finish, repairs
 
@@ -101,3 +105,36 @@ def test_no_chapter_uses_what_is_deprecated(site):
             for output in cell.get("outputs", ()):
                 said = "".join(output.get("text", "")) if output.get("name") == "stderr" else ""
                 assert not re.search(r"(ipykernel_|/mmbook/).*(Deprecation|Future)Warning", said), (page.name, said)
+
+
+def test_the_readme_says_what_the_build_found(site):
+    """Words exactly, numbers to a tenth: `make readme` writes them anew."""
+    said = readme.BLOCK.search((ROOT / "README.md").read_text(encoding="utf-8"))[0]
+    assert not readme.differences(said, readme.chapter_list(ROOT, site.parent))
+
+
+def test_every_card_of_data_stands_on_the_page_of_data(site, soups):
+    cards = json.loads((site.parent / "cards.json").read_text(encoding="utf-8"))
+    page = soups["book/reference/datasets.html"]
+    assert {f"data-{card['name']}" for card in cards} == {e["id"] for e in page.select("dl.mm-facts")}
+
+
+def test_other_sites_get_a_preview_and_a_map(site, soups):
+    """Pictures of the size that networks ask for, every page on the map, whole links on the page for lost readers."""
+    base = readme.site_address(ROOT)
+    pages = [name for name in soups if name.startswith("book/")]
+    listed = re.findall(r"<loc>(.*?)</loc>", (site / "sitemap.xml").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(base + name for name in pages)
+    for name in pages:
+        tags = {tag["property"]: tag["content"] for tag in soups[name].select("meta[property^='og:']")}
+        assert tags["og:url"] == base + name
+        assert tags["og:title"]
+        assert tags["og:description"]
+        if "og:image" in tags:
+            picture = site / tags["og:image"].removeprefix(base)
+            with Image.open(picture) as image:
+                assert image.size == (1200, 630)
+    with_picture = [name for name in pages if soups[name].select("meta[property='og:image']")]
+    assert len(with_picture) >= 19
+    lost = BeautifulSoup((site / "404.html").read_text(encoding="utf-8"), "html.parser")
+    assert all(link["href"].removeprefix(base) in {*soups, "search.html"} for link in lost.select("a"))

@@ -158,24 +158,28 @@ class BuildFigure(SphinxDirective):
         return [nodes.raw("", figure["html"], format="html"), source]
 
 
-class DataCards(SphinxDirective):
-    """One section per data set."""
+class DataCard(SphinxDirective):
+    """What stands on the card of one data set, below its samples: `{data-card} emoji`. {ref}`data-emoji` leads here."""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         cards = records.load(self.env, "cards")
         if not cards:
-            return missing("the list of data sets is", cards)
-        return [self.card(card) for card in cards]
+            return missing("the card of this data set is", cards)
+        name = self.arguments[0]
+        card = next((card for card in cards if card["name"] == name), None)
+        if card is None:
+            known = ", ".join(card["name"] for card in cards)
+            logger.warning("no data card %s; there are: %s", name, known, location=self.get_location())
+            return []
+        return [self.facts(card)]
 
-    def card(self, card: dict[str, Any]) -> nodes.section:
-        """Return the section of one data set."""
-        section = nodes.section(ids=[f"data-{card['name']}"], names=[f"data-{card['name']}"], classes=["mm-card"])
-        self.state.document.note_explicit_target(section)  # {ref}`data-emoji` leads here
-        section += nodes.title("", card["title"])
-        section += paragraph(card["summary"])
-        if card.get("samples_html"):
-            section += nodes.raw("", card["samples_html"], format="html")
+    def facts(self, card: dict[str, Any]) -> nodes.Element:
+        """Return the facts of one data set as a list of definitions."""
+        used = [[", ", link(self.env, name)] for name in card.get("used_in", []) if f"book/{name}" != self.env.docname]
         facts: list[tuple[str, list[nodes.paragraph]]] = [
+            ("What", [paragraph(f"{card['title']}. {card['summary']}")]),
             ("Modalities", [paragraph(f"`{name}`: {meaning}") for name, meaning in card.get("modalities", {}).items()]),
             ("Load it", [paragraph(f"`{card['load']}`")] if card.get("load") else []),
             ("Size", [paragraph(", ".join(map(size, card.get("size", {}).items())))]),
@@ -184,14 +188,15 @@ class DataCards(SphinxDirective):
             ("Made by", [paragraph(f"`{card['made_by']}`")] if card.get("made_by") else []),
             ("Left out", [paragraph(text) for text in card.get("dropped", [])]),
             ("Limits", [paragraph(text) for text in card.get("limits", [])]),
-            ("Used in", [paragraph(link(self.env, chapter)) for chapter in card.get("used_in", [])]),
+            ("Used in", [paragraph(*[part for pair in used for part in pair][1:])] if used else []),
         ]
-        items = nodes.definition_list(classes=["mm-facts"])
-        for name, texts in facts:
+        anchor = f"data-{card['name']}"
+        items = nodes.definition_list(ids=[anchor], names=[anchor], classes=["mm-facts"])
+        self.state.document.note_explicit_target(items)
+        for term, texts in facts:
             if texts:
-                items += nodes.definition_list_item("", nodes.term("", name), nodes.definition("", *texts))
-        section += items
-        return section
+                items += nodes.definition_list_item("", nodes.term("", term), nodes.definition("", *texts))
+        return items
 
     def source(self, source: dict[str, str]) -> nodes.paragraph:
         """Return one line of origin: what, version, licence, whom to credit."""
@@ -207,32 +212,11 @@ class DataCards(SphinxDirective):
         return paragraph(*parts)
 
 
-class LicenceTable(SphinxDirective):
-    """One row per source of data: licence and whom to credit."""
-
-    def run(self) -> list[nodes.Node]:
-        cards = records.load(self.env, "cards")
-        if not cards:
-            return missing("the list of licences is", cards)
-        rows: list[list[Inline]] = [
-            [
-                card["name"],
-                source["what"],
-                [external(source["licence"], source.get("licence_url"))],
-                source.get("attribution") or "–",
-            ]
-            for card in cards
-            for source in card.get("sources", [])
-        ]
-        cells = [nodes.row("", *map(cell, row)) for row in rows]
-        return [table(["Data set", "What", "Licence", "Credit"], cells, ["mm-licences"])]
-
-
 def size(item: tuple[str, Any]) -> str:
     """Return one entry of a card's size in words."""
     name, value = item
     if name == "bytes":
-        return f"{value / 1e6:.1f} MB"
+        return f"{value / 1e6:.1f} MB" if value >= 1e5 else f"{value / 1e3:.0f} kB"
     return f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}"
 
 
@@ -241,5 +225,4 @@ def connect(app: Sphinx) -> None:
     app.add_directive("claim-count", ClaimCount)
     app.add_directive("times-table", TimesTable)
     app.add_directive("build-figure", BuildFigure)
-    app.add_directive("data-cards", DataCards)
-    app.add_directive("licence-table", LicenceTable)
+    app.add_directive("data-card", DataCard)

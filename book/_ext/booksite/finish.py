@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from . import icons, maths, media, pictures, records, repairs, styles, terms
+from . import icons, maths, media, pictures, records, repairs, social, styles, terms
 
 MARK = "data-booksite"
 # Insides of figures and of highlighted code: nine elements of ten, and no repair looks at them.
@@ -53,14 +53,20 @@ def without_bulk(html: str) -> tuple[str, list[str]]:
     return BULK.sub(keep, html), taken
 
 
-def finish(page: Path, site: Path, title: str, tex: dict[str, Any], meanings: dict[str, str]) -> dict[str, Any]:
-    """Rewrite one page; returns how often each repair matched, and the faults of its pictures."""
+def finish(
+    page: Path, site: Path, tex: dict[str, Any], meanings: dict[str, str], base: str, known: dict[str, Any]
+) -> dict[str, Any]:
+    """Rewrite one page; returns how often each repair matched, and the faults of its pictures.
+
+    `base` is the address of the site, `known` what the build recorded: figures, chapters and the title of the book.
+    """
     text, taken = without_bulk(media.to_files(page.read_text(encoding="utf-8"), page, site))
     soup = BeautifulSoup(text, "html.parser")
     if soup.html is None:
         return {}
     soup.html[MARK] = "1"
-    matched = {repair.__name__: repair(soup, title) for repair in repairs.ALL}
+    matched = {repair.__name__: repair(soup, known["title"]) for repair in repairs.ALL}
+    social.previews(soup, page.relative_to(site).with_suffix("").as_posix(), site, base, known)
     matched |= {"terms": terms.explain(soup, meanings), "captions": terms.number_figures(soup)}
     faults = pictures.faults(soup, page)
     try:
@@ -100,12 +106,18 @@ def finish_site(app: Sphinx, error: Exception | None) -> None:
         finished = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         finished = {}
+    base = social.address(app)
+    known = {name: records.read(app, name) or {} for name in ("figures", "chapters")}
+    known["title"] = app.config.html_title
     for page in pages:
         docname = page.relative_to(site).with_suffix("").as_posix()
-        finished[docname] = finish(page, site, app.config.html_title, tex, meanings)
+        finished[docname] = finish(page, site, tex, meanings, base, known)
     record.write_text(json.dumps(finished, indent=1))
     if app.config.root_doc != "index":
         write_redirect(app, site)
+    if base:
+        social.write_map(app, site, base)
+        social.write_not_found(app, site, base, MARK)
     styles.shrink(site)
     if pages:
         drop_unused(site / "_static")

@@ -32,8 +32,13 @@ def folder(app: Sphinx) -> Path:
 
 def load(env: BuildEnvironment, name: str) -> Any:
     """Return the content of record `name`, or None when it is missing or unreadable, and note the use."""
-    path = folder(env.app) / f"{name}.json"
-    env.note_dependency(str(path))
+    env.note_dependency(str(folder(env.app) / f"{name}.json"))
+    return read(env.app, name)
+
+
+def read(app: Sphinx, name: str) -> Any:
+    """Return the content of record `name`, or None when it is missing or unreadable."""
+    path = folder(app) / f"{name}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

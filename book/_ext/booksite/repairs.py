@@ -3,10 +3,13 @@
 `ALL` gives their order. A repair that matches nothing on the whole site is dead; tests/site says which.
 """
 
+import re
 from textwrap import shorten
 
 from bs4 import BeautifulSoup, Comment, Tag
 
+NUMBER = re.compile(r"[−+–-]?\s*\d")
+LONG = 44  # characters: a column of longer texts wraps
 THEME = """document.documentElement.dataset.mode = localStorage.getItem("mode") || "auto";
 const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 const mode = document.documentElement.dataset.mode;
@@ -158,10 +161,23 @@ def tables(soup: BeautifulSoup, title: str) -> int:
             style.decompose()
         for row in table.select("tr[style]"):
             del row["style"]
+        words_left(table)
     found = soup.select("article table")
     for table in found:
         scroll_box(soup, table)
     return len(found)
+
+
+def words_left(table: Tag) -> None:
+    """Mark the columns of a data frame that hold words (they stand at the left), and long cells (they may wrap)."""
+    rows = [row.find_all(["td", "th"], recursive=False) for row in table.select("tr")]
+    for column in zip(*rows, strict=False):
+        texts = [cell.get_text(strip=True) for cell in column if cell.find_parent("tbody")]
+        if not texts or 2 * sum(bool(NUMBER.match(text)) for text in texts) >= len(texts):
+            continue
+        longest = max(map(len, texts))
+        for cell in column:
+            cell["class"] = [*cell.get("class", []), "mm-words", *(["mm-long"] if longest > LONG else [])]
 
 
 def scroll_box(soup: BeautifulSoup, table: Tag) -> None:

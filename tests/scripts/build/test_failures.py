@@ -220,7 +220,9 @@ class TestSiteOfAFailedBuild:
 
     def test_a_figure_that_a_chapter_never_drew_is_a_fault(self, runs):
         assert runs["slip"].code == 1
-        assert "book/slip.md:3: WARNING: no figure good#bars; named figures of that chapter: good#card" in runs["slip"].err
+        assert (
+            "book/slip.md:3: WARNING: no figure good#bars; named figures of that chapter: good#card" in runs["slip"].err
+        )
 
     def test_good_chapters_have_no_banner(self, runs):
         assert "<strong>failed</strong>" not in runs["first"].pages["good"]
