@@ -102,11 +102,17 @@ def write_map(app: Sphinx, site: Path, base: str) -> None:
     pages = sorted(app.env.found_docs)
     rows = "".join(f"<url><loc>{base}{page}.html</loc></url>\n" for page in pages)
     head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-    (site / "sitemap.xml").write_text(f"{head}{rows}</urlset>\n", encoding="utf-8")
-    (site / "robots.txt").write_text(f"User-agent: *\nAllow: /\nSitemap: {base}sitemap.xml\n", encoding="utf-8")
+    write(site / "sitemap.xml", f"{head}{rows}</urlset>\n")
+    write(site / "robots.txt", f"User-agent: *\nAllow: /\nSitemap: {base}sitemap.xml\n")
 
 
 def write_not_found(app: Sphinx, site: Path, base: str, mark: str) -> None:
     """Write `404.html`, whose links are whole addresses because it is shown at any depth."""
     text = NOT_FOUND.format(mark=mark, title=app.config.html_title, base=base, root=app.config.root_doc)
-    (site / "404.html").write_text(text, encoding="utf-8")
+    write(site / "404.html", text)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file unless it says this already: a build without changes leaves the site alone."""
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
