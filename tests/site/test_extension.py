@@ -203,6 +203,15 @@ def test_sounds_and_moving_pictures_become_files(tmp_path):
     assert left in made
 
 
+def test_pictures_in_drawings_become_files_if_that_saves_something(tmp_path):
+    page = tmp_path / "book/page.html"
+    large, small = (base64.b64encode(bytes(size)).decode() for size in (media.SMALL, media.SMALL - 1))
+    text = "".join(f'<image xlink:href="data:image/webp;base64,{data}"/>' for data in (large, small))
+    first, second = re.findall(r'xlink:href="([^"]+)"', media.to_files(text, page, tmp_path))
+    assert (tmp_path / first.removeprefix("../")).read_bytes() == bytes(media.SMALL)
+    assert second == f"data:image/webp;base64,{small}"
+
+
 def test_a_term_says_what_it_means():
     link = '<a class="reference internal" href="../reference/glossary.html#term-fusion">fusion</a>'
     soup = soup_of(f"<article><h2>{link}</h2><p>{link} and {link.replace('fusion', 'unknown')}</p></article>")

@@ -1,4 +1,4 @@
-"""Move sounds and moving pictures out of a page into files, which a browser loads when they are wanted."""
+"""Move sounds and pictures out of a page into files: a third smaller than their text, and loaded when wanted."""
 
 import base64
 import hashlib
@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 ENDINGS = {"audio/mpeg": "mp3", "image/svg+xml": "svg", "image/webp": "webp", "video/mp4": "mp4"}
-INLINE = re.compile(rf'(src="|url\()data:({"|".join(map(re.escape, ENDINGS))});base64,([A-Za-z0-9+/=]+)')
+SMALL = 2000  # bytes: a picture in a drawing for which a request of its own would cost more
+INLINE = re.compile(rf'(src="|url\(|xlink:href=")data:({"|".join(map(re.escape, ENDINGS))});base64,([A-Za-z0-9+/=]+)')
 
 
 def to_files(text: str, page: Path, site: Path) -> str:
@@ -15,6 +16,8 @@ def to_files(text: str, page: Path, site: Path) -> str:
 
     def move(found: re.Match[str]) -> str:
         data = base64.b64decode(found[3])
+        if found[1].startswith("xlink") and len(data) < SMALL:
+            return found[0]
         name = f"{hashlib.sha256(data).hexdigest()[:16]}.{ENDINGS[found[2]]}"
         target = site / "_media" / name
         target.parent.mkdir(exist_ok=True)
