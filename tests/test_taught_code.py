@@ -266,6 +266,9 @@ BUILDS: dict[str, Build] = {
     "contrastive/clip-from-scratch:PixelTower": lambda n: (
         n["PixelTower"](DIM), lambda model: model(torch.rand(B, 3, 48, 48))
     ),
+    "contrastive/clip-from-scratch:WordTower": lambda n: (
+        n["WordTower"](9, 8, DIM), lambda model: model(torch.randint(1, 9, (B, 4)))
+    ),
     "contrastive/clip-from-scratch:TwoTowers": lambda n: (
         n["TwoTowers"](nn.Linear(5, DIM), nn.Linear(4, DIM)), lambda model: model(torch.randn(B, 5), torch.randn(B, 4))
     ),
