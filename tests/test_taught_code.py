@@ -256,6 +256,19 @@ BUILDS: dict[str, Build] = {
     "challenges/missing-modalities:Expert": lambda n: (
         n["Expert"](2), lambda model: model(quarters=torch.randn(B, 2, 49))
     ),
+    "challenges/dimensional-mismatch:Concatenated": keywords(
+        lambda n: n["Concatenated"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
+    ),
+    "challenges/dimensional-mismatch:Up": keywords(lambda n: n["Up"](), picture=(1280,), numbers=(4,)),
+    "challenges/dimensional-mismatch:Tokens": keywords(
+        lambda n: n["Tokens"]({"picture": 9, "numbers": 4}, attention=True), picture=(9,), numbers=(4,)
+    ),
+    "challenges/dimensional-mismatch:Pooled": lambda n: (
+        n["Pooled"]("query per modality"),
+        lambda model: model(
+            picture=torch.randn(B, 1, 32), frames=torch.randn(B, 5, 32), mask=(torch.arange(5) < 3).float().expand(B, 5)
+        ),
+    ),
     "challenges/noise-and-dominance:TwoEncoders": lambda n: (
         n["TwoEncoders"]({"picture": 9, "sound": 7}, width=DIM),
         lambda model: sum(model(picture=torch.randn(B, 9), sound=torch.randn(B, 7)).values()),
