@@ -102,6 +102,16 @@ def test_written_one_by_one_or_scored_at_once_the_log_probabilities_are_the_same
         assert scored[row].sum() > scored[1 - row].sum() + 10  # the other sentence is not what was said
 
 
+def test_scores_of_several_texts_are_the_sums_of_their_log_probabilities(tiny, base, clips):
+    encoded = tiny.encode(tiny.features(sentences(clips, 7)[0]))  # more than fit at once
+    texts = [heard.ids for heard in tiny.transcribe(encoded[:2])]
+    wanted = torch.stack([tiny.log_probabilities(encoded, ids).sum(dim=1) for ids in texts], dim=1)
+    assert torch.allclose(tiny.text_scores(encoded, texts), wanted, atol=1e-2)
+    heard = base.encode(base.features(sentences(clips, 1)[0]))
+    (wanted,) = base.log_probabilities(heard, texts[0], "es", "translate").sum(dim=1, keepdim=True)
+    assert torch.allclose(base.text_scores(heard, texts, "es", "translate")[0, 0], wanted, atol=1e-2)
+
+
 def test_a_sound_is_heard_alike_alone_and_in_a_batch(tiny, clips):
     sounds, _ = sentences(clips, 3)
     together = tiny.transcribe(tiny.encode(tiny.features(sounds)))
