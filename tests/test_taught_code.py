@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -109,6 +110,24 @@ def test_the_gradient_of_the_taught_ctc_is_that_of_pytorch():
         loss = nn.functional.ctc_loss(log_p, torch.tensor(text), (6,), (len(text),), reduction="sum")
         (theirs,) = torch.autograd.grad(-loss, scores)
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)  # not NaN where a state can't be reached
+
+
+# --- what the chapter on alignment teaches, on values worked out by hand ---
+
+
+def test_the_taught_alignments():
+    names = names_of("challenges/alignment")
+    total = names["dtw"](np.array([[0, 1, 3, 2], [3, 2, 0, 1], [1, 0, 2, 1]]))
+    assert total[1:, 1:].tolist() == [[0, 1, 4, 6], [3, 2, 1, 2], [4, 2, 3, 2]]
+    assert names["way_back"](total) == [(0, 0), (0, 1), (1, 2), (2, 3)]
+    two = names["soft_dtw"](torch.tensor([[1.0, 2.0]]), 0.5)  # one path only
+    assert two.item() == pytest.approx(3)
+    log_p = np.log([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+    assert names["forced"](log_p, [1, 2]).tolist() == [0, 1, 1, 3]
+    assert names["forced"](log_p, [1, 1]).tolist() == [0, 1, 2, 3]  # a blank between equal words
+    plan = names["sinkhorn"](np.array([[0.0, 1.0], [1.0, 0.0]]), 0.5)
+    assert plan.sum(0) == pytest.approx([0.5, 0.5])
+    assert plan[0, 0] == pytest.approx(0.5 / (1 + np.exp(-2)))
 
 
 # --- every parameter of a taught module is registered, and training reaches it ---
@@ -238,6 +257,19 @@ BUILDS: dict[str, Build] = {
     "applications/visual-question-answering:InCompany": lambda n: (
         n["InCompany"](),
         lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40), torch.randn(B, 16)),
+    ),
+    "challenges/alignment:Recogniser": lambda n: (
+        n["Recogniser"](bands=5, width=DIM, tokens=4),
+        lambda model: model(torch.randn(B, 9, 5), torch.tensor([9, 9, 8, 8, 7, 5])),
+    ),
+    "challenges/alignment:SyncNet": lambda n: (
+        n["SyncNet"](pixels=12, bands=4, width=DIM), lambda model: model(torch.randn(B, 6, 12), torch.randn(B, 10, 4))
+    ),
+    "challenges/alignment:Matcher": lambda n: (
+        n["Matcher"](n["largest"], pixels=12), lambda model: model(torch.randn(B, 9, 12), torch.ones(B, 10))
+    ),
+    "challenges/alignment:Attending": lambda n: (
+        n["Attending"](pixels=12), lambda model: model(torch.randn(B, 9, 12), torch.ones(B, 10))
     ),
     "challenges/honest-evaluation:Joint": lambda n: (
         n["Joint"](5, 4), lambda model: model(torch.randn(B, 5), torch.randn(B, 4))
