@@ -108,7 +108,7 @@ def test_no_chapter_uses_what_is_deprecated(site):
 
 
 def test_the_readme_says_what_the_build_found(site):
-    """Words exactly, numbers to a tenth: `make readme` writes them anew."""
+    """Words exactly, numbers roughly: `make readme` writes them anew."""
     said = readme.BLOCK.search((ROOT / "README.md").read_text(encoding="utf-8"))[0]
     assert not readme.differences(said, readme.chapter_list(ROOT, site.parent))
 

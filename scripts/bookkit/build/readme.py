@@ -66,16 +66,16 @@ def update(root: Path) -> bool:
 
 
 def differences(old: str, new: str) -> list[str]:
-    """Lines of two lists that differ in words, or in a number by more than a tenth and more than one unit.
+    """Lines of two lists that differ in words, or in a number by more than a quarter and more than five units.
 
-    Another machine rounds elsewhere, and then a test must not fail for the last digit.
+    Another machine rounds elsewhere, so trainings end elsewhere; the claims say how far a finding may move.
     """
     faults = []
     before, after = old.splitlines(), new.splitlines()
     for one, other in zip(before, after, strict=False):
         numbers = [[float(x.replace("−", "-")) for x in NUMBER.findall(line)] for line in (one, other)]
         same = NUMBER.sub("#", one) == NUMBER.sub("#", other) and all(
-            abs(a - b) <= max(1.0, 0.1 * abs(a)) for a, b in zip(*numbers, strict=True)
+            abs(a - b) <= max(5.0, 0.25 * abs(a)) for a, b in zip(*numbers, strict=True)
         )
         faults += [] if same else [f"README has: {one}\nthe build: {other}"]
     return faults + ([] if len(before) == len(after) else ["the lists have different lengths"])
