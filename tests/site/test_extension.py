@@ -240,6 +240,39 @@ def test_captions_are_numbered_in_the_order_of_the_page():
     assert [c.get_text() for c in soup.select("figcaption")] == ["Figure 1. What it shows.", "Figure 2. What it shows."]
 
 
+def test_a_figure_with_a_caption_has_no_other_role():
+    soup = soup_of('<article><figure class="mm-figure" role="group"><figcaption>It.</figcaption></figure></article>')
+    terms.number_figures(soup)
+    assert "role" not in soup.figure.attrs
+
+
+def test_a_column_without_a_heading_names_the_rows():
+    head = "<thead><tr><th>{}</th><th>R@1</th></tr></thead>"
+    body = "<tbody><tr><td>CLIP</td><td>3</td></tr></tbody>"
+    for corner, name in (("", "th"), ("model", "td")):
+        soup = soup_of(f"<article><table>{head.format(corner)}{body}</table></article>")
+        repairs.tables(soup, "Book")
+        assert [cell.name for cell in soup.select("tbody tr *")] == [name, "td"]
+
+
+def test_claims_are_shown_by_part():
+    html = evidence.filters(["Foundations", "Large & new"])
+    assert "article:has(#mm-from-2:checked) .mm-part:not(#claims-of-large-new){display:none}" in html
+    names = [label.get_text(strip=True) for label in soup_of(html).select("label:has([name=mm-from])")]
+    assert names == ["all parts", "Foundations", "Large & new"]
+
+
+def test_a_page_says_where_to_report_a_mistake_once_the_book_has_an_address():
+    known = {"repository": "https://github.com/ann/course", "branch": "main"}
+    soup = soup_of("<article><h1>A</h1></article>")
+    assert social.mend(soup, "book/part/a", "book/part/a.ipynb", known)
+    home = "https://github.com/ann/course"
+    wanted = [f"{home}/issues/new?title=part/a%3A%20", f"{home}/edit/main/book/part/a.ipynb"]
+    assert [link["href"] for link in soup.select("p a")] == wanted
+    known["repository"] = "https://github.com/OWNER/multimodal-learning"
+    assert not social.mend(soup_of("<article></article>"), "book/a", "book/a.md", known)
+
+
 def test_the_bulk_of_a_page_is_taken_out_and_put_back(tmp_path):
     code = '<div class="highlight"><pre>x &lt; 1\n<span></span></pre></div>'
     html = f'<figure class="mm-figure" tabindex="0"><svg aria-label="a"><path d="M0"/></svg></figure>{code}'

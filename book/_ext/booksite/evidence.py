@@ -1,5 +1,6 @@
 """The page of claims: what each one says, what was found, how far from its margin, and where it is tested."""
 
+from html import escape
 from typing import Any
 
 from docutils import nodes
@@ -14,7 +15,13 @@ FILTER = """<fieldset class="mm-filter"><legend>Show</legend>
 <label><input type="radio" name="mm-show" id="mm-all" checked> all claims</label>
 <label><input type="radio" name="mm-show" id="mm-only-unwelcome"> the unwelcome ones</label>
 <label><input type="radio" name="mm-show" id="mm-only-within"> that two things are about equal</label>
-</fieldset>"""
+</fieldset>
+<fieldset class="mm-filter"><legend>From</legend>
+<label><input type="radio" name="mm-from" checked> all parts</label>
+{parts}</fieldset>
+<style>{rules}</style>"""
+PART = '<label><input type="radio" name="mm-from" id="mm-from-{number}"> {name}</label>\n'
+RULE = "article:has(#mm-from-{number}:checked) .mm-part:not(#{section}){{display:none}}"
 
 
 class ClaimsTable(SphinxDirective):
@@ -32,11 +39,11 @@ class ClaimsTable(SphinxDirective):
             groups.setdefault(EXACT if claim.get("kind") == "exact" else part, []).append(claim)
         if EXACT in groups:
             groups[EXACT] = groups.pop(EXACT)
-        return [nodes.raw("", FILTER, format="html"), *(self.group(*group) for group in groups.items())]
+        return [nodes.raw("", filters(list(groups)), format="html"), *(self.group(*group) for group in groups.items())]
 
     def group(self, name: str, claims: list[dict[str, Any]]) -> nodes.section:
         """Return the section of one part."""
-        section = nodes.section(ids=[nodes.make_id(f"claims of {name}")], names=[name.lower()])
+        section = nodes.section(ids=[section_id(name)], names=[name.lower()], classes=["mm-part"])
         section += nodes.title("", name)
         for chapter in dict.fromkeys(claim["chapter"] for claim in claims):
             box = nodes.container(classes=["mm-of-chapter"])
@@ -66,6 +73,18 @@ class ClaimsTable(SphinxDirective):
         if more:
             row += directives.paragraph(". ".join(more) + ".", classes=["mm-cost"])
         return row
+
+
+def section_id(name: str) -> str:
+    """Return the id of a part's section."""
+    return nodes.make_id(f"claims of {name}")
+
+
+def filters(names: list[str]) -> str:
+    """Return the buttons that show a kind of claim or one part, with the style that obeys the latter; no script."""
+    parts = "".join(PART.format(number=number, name=escape(name)) for number, name in enumerate(names, start=1))
+    rules = [RULE.format(number=number, section=section_id(name)) for number, name in enumerate(names, start=1)]
+    return FILTER.format(parts=parts, rules="".join(rules))
 
 
 def told(claim: dict[str, Any]) -> tuple[str, str]:

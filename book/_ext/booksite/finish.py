@@ -66,7 +66,10 @@ def finish(
         return {}
     soup.html[MARK] = "1"
     matched = {repair.__name__: repair(soup, known["title"]) for repair in repairs.ALL}
-    social.previews(soup, page.relative_to(site).with_suffix("").as_posix(), site, base, known)
+    docname = page.relative_to(site).with_suffix("").as_posix()
+    social.previews(soup, docname, site, base, known)
+    if source := known.get("sources", {}).get(docname):
+        social.mend(soup, docname, source, known)
     matched |= {"terms": terms.explain(soup, meanings), "captions": terms.number_figures(soup)}
     faults = pictures.faults(soup, page)
     try:
@@ -109,6 +112,9 @@ def finish_site(app: Sphinx, error: Exception | None) -> None:
     base = social.address(app)
     known = {name: records.read(app, name) or {} for name in ("figures", "chapters")}
     known["title"] = app.config.html_title
+    options = app.config.html_theme_options or {}
+    known |= {"repository": options.get("repository_url", ""), "branch": options.get("repository_branch", "main")}
+    known["sources"] = {name: str(app.env.doc2path(name, base=False)) for name in app.env.found_docs}
     for page in pages:
         docname = page.relative_to(site).with_suffix("").as_posix()
         finished[docname] = finish(page, site, tex, meanings, base, known)

@@ -164,8 +164,17 @@ def tables(soup: BeautifulSoup, title: str) -> int:
         words_left(table)
     found = soup.select("article table")
     for table in found:
+        for row in table.select("tbody > tr") if without_corner(table) else []:
+            row.find(["td", "th"]).attrs |= {"scope": "row"}
+            row.find(["td", "th"]).name = "th"
         scroll_box(soup, table)
     return len(found)
+
+
+def without_corner(table: Tag) -> bool:
+    """Tell whether the first column of a table has no heading, so that it names the rows."""
+    corner = table.select_one("thead > tr > *")
+    return corner is not None and not corner.get_text(strip=True) and not corner.find("img")
 
 
 def words_left(table: Tag) -> None:

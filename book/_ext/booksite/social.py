@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
+from urllib.parse import quote
 
 import matplotlib
 import resvg_py
@@ -16,6 +17,7 @@ from sphinx.application import Sphinx
 
 from . import cards
 
+PLACEHOLDER = "OWNER"  # of `_config.yml`, until the book has an address
 REPOSITORY = re.compile(r"https?://github\.com/([^/]+)/([^/]+?)(?:\.git)?/?$")
 FONTS = [str(path) for path in (Path(matplotlib.get_data_path()) / "fonts" / "ttf").glob("DejaVuSans*.ttf")]
 WIDTH, HEIGHT = 1200, 630  # what the networks ask for
@@ -41,6 +43,20 @@ def address(app: Sphinx) -> str:
     """Return the address of the site with a slash at its end, or nothing without a repository on GitHub."""
     found = REPOSITORY.match(str((app.config.html_theme_options or {}).get("repository_url", "")))
     return f"https://{found[1].lower()}.github.io/{found[2]}/" if found else ""
+
+
+def mend(soup: BeautifulSoup, docname: str, source: str, known: dict[str, Any]) -> bool:
+    """Let the reader report or mend a mistake, at the end of a page; returns whether the repository is a real one."""
+    found = REPOSITORY.match(known.get("repository", ""))
+    page = soup.select_one("article")
+    if page is None or found is None or found[1] == PLACEHOLDER:
+        return False
+    home = f"https://github.com/{found[1]}/{found[2]}"
+    about = quote(f"{docname.removeprefix('book/')}: ")
+    words = f'A mistake? <a href="{home}/issues/new?title={about}">Report it</a>'
+    words += f' or <a href="{home}/edit/{known["branch"]}/{source}">mend it</a>.'
+    page.append(BeautifulSoup(f'<p class="mm-cost">{words}</p>', "html.parser"))
+    return True
 
 
 def lines(text: str, size: int, top: int, columns: int, weight: str = "normal") -> tuple[str, int]:

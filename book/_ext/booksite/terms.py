@@ -69,6 +69,8 @@ def number_figures(soup: BeautifulSoup) -> int:
         mark = soup.new_tag("strong")
         mark.string = f"Figure {number}. "
         caption.insert(0, mark)
+        if caption.parent:  # a figure with a caption may have no other role (ARIA in HTML)
+            caption.parent.attrs.pop("role", None)
     return len(captions)
 
 
