@@ -292,11 +292,11 @@ BUILDS: dict[str, Build] = {
         lambda n: n["Concatenated"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
     ),
     "challenges/dimensional-mismatch:Up": keywords(lambda n: n["Up"](), picture=(1280,), numbers=(4,)),
-    "challenges/dimensional-mismatch:Tokens": keywords(
-        lambda n: n["Tokens"]({"picture": 9, "numbers": 4}, attention=True), picture=(9,), numbers=(4,)
+    "challenges/dimensional-mismatch:LayerEach": keywords(
+        lambda n: n["LayerEach"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
     ),
     "challenges/dimensional-mismatch:Pooled": lambda n: (
-        n["Pooled"]("query per modality"),
+        n["Pooled"]("one query"),
         lambda model: model(
             picture=torch.randn(B, 1, 32), frames=torch.randn(B, 5, 32), mask=(torch.arange(5) < 3).float().expand(B, 5)
         ),
@@ -477,6 +477,7 @@ NOT_BUILT = {
     ),
     "fusion/early-fusion:BlockPCA": "has buffers only",
     "fusion/hybrid-fusion:Matcher": "what three models share; built as each of them",
+    "challenges/dimensional-mismatch:Join": "calls the second step of a network, and has no parameters of its own",
     "challenges/dimensional-mismatch:TwoSteps": "what three models share; built as each of them",
     "fusion/cross-attention:Pair": "what three fusions share; built as each of them",
 }
