@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -210,6 +211,13 @@ def test_pictures_in_drawings_become_files_if_that_saves_something(tmp_path):
     first, second = re.findall(r'xlink:href="([^"]+)"', media.to_files(text, page, tmp_path))
     assert (tmp_path / first.removeprefix("../")).read_bytes() == bytes(media.SMALL)
     assert second == f"data:image/webp;base64,{small}"
+
+
+def test_drawings_leave_their_fonts_to_the_style_sheet():
+    text = """<text style="font-size: 9px; font-family: 'DejaVu Sans', 'Verdana', sans-serif; fill: red">a</text>"""
+    assert media.without_fonts(text) == '<text style="font-size: 9px; fill: red">a</text>'
+    styles_of_ours = (Path(media.__file__).parents[2] / "_static/book.css").read_text(encoding="utf-8")
+    assert 'svg text {\n  font-family: "DejaVu Sans"' in styles_of_ours
 
 
 def test_a_term_says_what_it_means():

@@ -60,7 +60,8 @@ def finish(
 
     `base` is the address of the site, `known` what the build recorded: figures, chapters and the title of the book.
     """
-    text, taken = without_bulk(media.to_files(page.read_text(encoding="utf-8"), page, site))
+    html = media.without_fonts(page.read_text(encoding="utf-8"))
+    text, taken = without_bulk(media.to_files(html, page, site))
     soup = BeautifulSoup(text, "html.parser")
     if soup.html is None:
         return {}
