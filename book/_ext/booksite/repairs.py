@@ -164,9 +164,9 @@ def tables(soup: BeautifulSoup, title: str) -> int:
         words_left(table)
     found = soup.select("article table")
     for table in found:
-        for row in table.select("tbody > tr") if without_corner(table) else []:
-            row.find(["td", "th"]).attrs |= {"scope": "row"}
-            row.find(["td", "th"]).name = "th"
+        for name in table.select("tbody > tr > :first-child") if without_corner(table) else []:
+            name.name = "th"
+            name["scope"] = "row"
         scroll_box(soup, table)
     return len(found)
 
