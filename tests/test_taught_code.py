@@ -203,7 +203,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "applications/image-captioning": {"WORDS": list("abcdefghijklmno"), "LONGEST": 8, "CELLS": 16},
     "applications/speech-recognition": {"BANDS": 5, "NEVER": -1e30},
     "applications/visual-question-answering": {
-        "DIM": DIM, "ARMS": {"words ask": (True, 0, False, 8), "FiLM": (False, 6, True, 8)},
+        "DIM": DIM, "ARMS": {"words ask": (True, 0, None, 8), "FiLM": (False, 6, "before", 8)},
     },
     "foundations/modalities-as-tensors": {"BANDS": 32},
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
@@ -248,7 +248,7 @@ BUILDS: dict[str, Build] = {
         n["Words"](), lambda model: model(torch.randint(1, 9, (B, 10)))
     ),
     "applications/visual-question-answering:Cells": lambda n: (
-        n["Cells"](6, True), lambda model: model(torch.randn(B, 16, 40), torch.randn(B, 10 * DIM))
+        n["Cells"](6, "before"), lambda model: model(torch.randn(B, 16, 40), torch.randn(B, 10 * DIM))
     ),
     "applications/visual-question-answering:Answerer": lambda n: (
         n["Answerer"]("FiLM"),
@@ -291,7 +291,6 @@ BUILDS: dict[str, Build] = {
     "challenges/dimensional-mismatch:Concatenated": keywords(
         lambda n: n["Concatenated"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
     ),
-    "challenges/dimensional-mismatch:Up": keywords(lambda n: n["Up"](), picture=(1280,), numbers=(4,)),
     "challenges/dimensional-mismatch:LayerEach": keywords(
         lambda n: n["LayerEach"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
     ),
