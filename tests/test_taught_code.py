@@ -295,7 +295,7 @@ BUILDS: dict[str, Build] = {
         lambda n: n["LayerEach"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
     ),
     "challenges/dimensional-mismatch:Pooled": lambda n: (
-        n["Pooled"]("one query"),
+        n["Pooled"]("mean of all tokens"),
         lambda model: model(
             picture=torch.randn(B, 1, 32), frames=torch.randn(B, 5, 32), mask=(torch.arange(5) < 3).float().expand(B, 5)
         ),
