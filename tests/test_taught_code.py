@@ -282,6 +282,9 @@ BUILDS: dict[str, Build] = {
         n["Placeholder"](0.5),
         lambda model: model(quarters=torch.randn(B, 4, 49), present=torch.eye(4).repeat(B, 1)[:B]),
     ),
+    "challenges/missing-modalities:HalfDropout": lambda n: (
+        n["HalfDropout"](0.5), lambda model: model(quarters=torch.randn(B, 4, 49), present=torch.ones(B, 4))
+    ),
     "challenges/missing-modalities:Masked": lambda n: (
         n["Masked"](), lambda model: model(quarters=torch.randn(B, 4, 49), present=torch.ones(B, 4))
     ),
