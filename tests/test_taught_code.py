@@ -203,7 +203,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "applications/image-captioning": {"WORDS": list("abcdefghijklmno"), "LONGEST": 8, "CELLS": 16},
     "applications/speech-recognition": {"BANDS": 5, "NEVER": -1e30},
     "applications/visual-question-answering": {
-        "DIM": DIM, "ARMS": {"words ask": (True, 0, None, 8), "FiLM": (False, 6, "before", 8)},
+        "DIM": DIM, "ARMS": {"cross-attention": (True, 0, False, 8), "FiLM": (False, 6, True, 8)},
     },
     "foundations/modalities-as-tensors": {"BANDS": 32},
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
@@ -238,8 +238,8 @@ BUILDS: dict[str, Build] = {
     "applications/speech-recognition:Recogniser": lambda n: (
         n["Recogniser"](7, width=DIM), lambda model: model(torch.randn(B, 9, 5), torch.tensor([9, 9, 8, 8, 7, 5]))
     ),
-    "applications/visual-question-answering:Eye": lambda n: (
-        n["Eye"](), lambda model: model(torch.rand(B, 192))
+    "applications/visual-question-answering:Detector": lambda n: (
+        n["Detector"](), lambda model: model(torch.rand(B, 192))
     ),
     "applications/visual-question-answering:Layer": lambda n: (
         n["Layer"](True), lambda model: model(torch.randn(B, 5, DIM), torch.randn(B, 4, DIM))
@@ -248,15 +248,19 @@ BUILDS: dict[str, Build] = {
         n["Words"](), lambda model: model(torch.randint(1, 9, (B, 10)))
     ),
     "applications/visual-question-answering:Cells": lambda n: (
-        n["Cells"](6, "before"), lambda model: model(torch.randn(B, 16, 40), torch.randn(B, 10 * DIM))
+        n["Cells"](6, True), lambda model: model(torch.randn(B, 16, 40), torch.randn(B, 10 * DIM))
     ),
     "applications/visual-question-answering:Answerer": lambda n: (
         n["Answerer"]("FiLM"),
         lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
     ),
-    "applications/visual-question-answering:InCompany": lambda n: (
-        n["InCompany"](),
+    "applications/visual-question-answering:WithPrior": lambda n: (
+        n["WithPrior"](),
         lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40), torch.randn(B, 16)),
+    ),
+    "applications/visual-question-answering:WithoutPrior": lambda n: (
+        n["WithoutPrior"](n["Answerer"]("FiLM"), n["Answerer"]("FiLM")),
+        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
     ),
     "challenges/alignment:Recogniser": lambda n: (
         n["Recogniser"](bands=5, width=DIM, tokens=4),
