@@ -298,13 +298,17 @@ BUILDS: dict[str, Build] = {
     "challenges/dimensional-mismatch:Concatenated": keywords(
         lambda n: n["Concatenated"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
     ),
-    "challenges/dimensional-mismatch:LayerEach": keywords(
-        lambda n: n["LayerEach"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
+    "challenges/dimensional-mismatch:ProjectUp": keywords(
+        lambda n: n["ProjectUp"](wide=9, narrow=4), picture=(9,), numbers=(4,)
+    ),
+    "challenges/dimensional-mismatch:Tokens": keywords(
+        lambda n: n["Tokens"]({"picture": 9, "numbers": 4}, attend=True), picture=(9,), numbers=(4,)
     ),
     "challenges/dimensional-mismatch:Pooled": lambda n: (
-        n["Pooled"]("mean of all tokens"),
+        n["Pooled"]({"picture": 9, "sound": 7}),
         lambda model: model(
-            picture=torch.randn(B, 1, 32), frames=torch.randn(B, 5, 32), mask=(torch.arange(5) < 3).float().expand(B, 5)
+            {"picture": torch.ones(B, 1), "sound": (torch.arange(5) < 3).float().expand(B, 5)},
+            picture=torch.randn(B, 1, 9), sound=torch.randn(B, 5, 7),
         ),
     ),
     "challenges/noise-and-dominance:TwoEncoders": lambda n: (
@@ -483,7 +487,6 @@ NOT_BUILT = {
     ),
     "fusion/early-fusion:BlockPCA": "has buffers only",
     "fusion/hybrid-fusion:Matcher": "what three models share; built as each of them",
-    "challenges/dimensional-mismatch:Join": "calls the second step of a network, and has no parameters of its own",
     "challenges/dimensional-mismatch:TwoSteps": "what three models share; built as each of them",
     "fusion/cross-attention:Pair": "what three fusions share; built as each of them",
 }
