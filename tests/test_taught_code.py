@@ -203,7 +203,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "applications/image-captioning": {"WORDS": list("abcdefghijklmno"), "LONGEST": 8, "CELLS": 16},
     "applications/speech-recognition": {"BANDS": 5, "NEVER": -1e30},
     "applications/visual-question-answering": {
-        "DIM": DIM, "ARMS": {"cross-attention": (True, 0, False, 8), "FiLM": (False, 6, True, 8)},
+        "DIM": DIM, "WIDTHS": {"cross-attention": 8, "FiLM": 8},
     },
     "foundations/modalities-as-tensors": {"BANDS": 32},
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
