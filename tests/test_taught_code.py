@@ -487,7 +487,6 @@ NOT_BUILT = {
     ),
     "fusion/early-fusion:BlockPCA": "has buffers only",
     "fusion/hybrid-fusion:Matcher": "what three models share; built as each of them",
-    "challenges/dimensional-mismatch:TwoSteps": "what three models share; built as each of them",
     "fusion/cross-attention:Pair": "what three fusions share; built as each of them",
 }
 NO_GRADIENT = {
