@@ -254,10 +254,6 @@ BUILDS: dict[str, Build] = {
         n["Answerer"]("FiLM"),
         lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
     ),
-    "applications/visual-question-answering:WithPrior": lambda n: (
-        n["WithPrior"](),
-        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40), torch.randn(B, 16)),
-    ),
     "applications/visual-question-answering:WithoutPrior": lambda n: (
         n["WithoutPrior"](n["Answerer"]("FiLM"), n["Answerer"]("FiLM")),
         lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
@@ -298,11 +294,8 @@ BUILDS: dict[str, Build] = {
     "challenges/dimensional-mismatch:Concatenated": keywords(
         lambda n: n["Concatenated"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
     ),
-    "challenges/dimensional-mismatch:ProjectUp": keywords(
-        lambda n: n["ProjectUp"](wide=9, narrow=4), picture=(9,), numbers=(4,)
-    ),
     "challenges/dimensional-mismatch:Tokens": keywords(
-        lambda n: n["Tokens"]({"picture": 9, "numbers": 4}, attend=True), picture=(9,), numbers=(4,)
+        lambda n: n["Tokens"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
     ),
     "challenges/dimensional-mismatch:Pooled": lambda n: (
         n["Pooled"]({"picture": 9, "sound": 7}),
