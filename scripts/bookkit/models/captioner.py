@@ -23,13 +23,14 @@ STYLES = ("noto", "twemoji", "fluent")
 FOLDS = 5
 STRENGTH = 1.0  # of the ridge, as the heads chose it
 BATCH, BLIND = 32, 8  # captions with their picture, and without
+TOGETHER = 5  # epochs of both; in the others the tokens of no picture train alone, on as many captions a step
 RATE, BLIND_RATE = 2e-3, 1e-2  # fall to zero as a cosine
 
 
 class CaptionerJob(KeepsBest):
-    """Nouns of the test part are never trained on, in drawings or emoji; validation nouns choose the epoch."""
+    """Nouns of the test part are never trained on, in drawings or emoji; validation nouns choose the epochs."""
 
-    def __init__(self, seed: int = 0, epochs: int = 5) -> None:
+    def __init__(self, seed: int = 0, epochs: int = 9) -> None:
         self.seed, self.epochs = seed, epochs
         self.clipart, self.emoji = load_clipart(), load_emoji()
         self.split = self.clipart.split_heads(seed=0)  # the heads' own, whatever the seed
@@ -54,27 +55,39 @@ class CaptionerJob(KeepsBest):
         train = [(self.views[_one_of(2), k], self.clipart.captions[i]) for k, i in enumerate(self.split["train"])]
         for i in self.concepts:
             train.append((self.symbols[STYLES[_one_of(len(STYLES))]][i], self.emoji.labels[i].lower()))
+        if number == TOGETHER:  # the connector is done: from its best epoch, with an optimizer that remembers nothing
+            self.model.load_state_dict(self.kept)
+            self.optimizer.state.clear()
+            self.best = math.inf
+        together = number < TOGETHER
+        begun, phase = (number, TOGETHER) if together else (number - TOGETHER, self.epochs - TOGETHER)
         batches = torch.randperm(len(train)).split(BATCH)
         self.model.train()
         total = 0.0
         for step, rows in enumerate(batches):
-            done = (number + step / len(batches)) / self.epochs
             for group in self.optimizer.param_groups:
-                group["lr"] = group["top"] * (1 + math.cos(math.pi * done)) / 2
-            seen, captions = torch.stack([train[i][0] for i in rows]), [train[i][1] for i in rows]
-            tokens = torch.cat([self.model(seen), self.model.without(BLIND)])
-            captions += [train[i][1] for i in torch.randperm(len(train))[:BLIND]]
+                group["lr"] = group["top"] * (1 + math.cos(math.pi * (begun + step / len(batches)) / phase)) / 2
+            captions = [train[i][1] for i in rows]
+            if together:
+                seen = self.model(torch.stack([train[i][0] for i in rows]))
+                tokens = torch.cat([seen, self.model.without(BLIND)])
+                captions += [train[i][1] for i in torch.randperm(len(train))[:BLIND]]
+            else:
+                tokens = self.model.without(len(rows))
             with torch.autocast("cpu", torch.bfloat16):  # takes half the time where the processor knows bfloat16
-                found = score(self.language, tokens, captions)
-            loss = -found.nats[: len(rows)].mean() - found.nats[len(rows) :].mean()
+                nats = score(self.language, tokens, captions).nats
+            loss = -nats[: len(rows)].mean()
+            total += loss.item() / len(batches)
+            if together:
+                loss = loss - nats[len(rows) :].mean()
             self.optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.layers.parameters(), 1.0)
             self.optimizer.step()
-            total -= found.nats[: len(rows)].mean().item() / len(batches)
         unseen = measure(self.model, self.language, self.clipart, self.drawings, self.split["validation"])
-        if unseen["right picture"] < self.best:
-            self.best, self.kept = unseen["right picture"], copy.deepcopy(self.model.state_dict())
+        chooses = unseen["right picture" if together else "no picture"]
+        if chooses < self.best:
+            self.best, self.kept = chooses, copy.deepcopy(self.model.state_dict())
         return f"{total:.2f} nats a caption; unseen nouns: " + ", ".join(f"{k} {v:.2f}" for k, v in unseen.items())
 
     def finish(self) -> tuple[dict[str, torch.Tensor], dict[str, float]]:

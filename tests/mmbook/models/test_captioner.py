@@ -1,9 +1,12 @@
 """The captioner: it matches what was measured and uses the picture; gradients reach what is trained and only that."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
-from bookkit.models.captioner import measure, mentions, unseen_vectors
+from bookkit.models.captioner import BLIND_RATE, RATE, TOGETHER, CaptionerJob, measure, mentions, unseen_vectors
 from bookkit.models.clip_heads import one_each
 from mmbook.datasets.clipart import load_clipart
 from mmbook.datasets.emoji import load_emoji
@@ -79,3 +82,23 @@ def test_the_card_says_what_was_held_out():
     card = store.load_card(NAME)
     assert "test nouns" in card["trained_on"]
     assert {"title", "summary", "licence", "limits", "load"} <= set(card)
+
+
+def test_after_the_connector_only_the_tokens_of_no_picture_train(language):
+    torch.manual_seed(0)
+    job = CaptionerJob.__new__(CaptionerJob)  # without the vectors of all pictures
+    job.seed, job.epochs, job.best, job.concepts, job.symbols = 0, TOGETHER + 1, 1.0, [], {}
+    job.clipart, job.language, job.model = load_clipart(), language, Captioner(size=0.1)
+    rows = job.clipart.split_heads(seed=0)["train"][:8]
+    job.split = {"train": rows, "validation": rows[:3]}
+    job.views, job.drawings = torch.randn(2, 8, 384), torch.zeros(len(job.clipart), 384)
+    groups = [{"params": list(job.model.layers.parameters()), "top": RATE, "weight_decay": 0.05}]
+    job.optimizer = torch.optim.AdamW([*groups, {"params": [job.model.blind], "top": BLIND_RATE}])
+    job.kept = {k: v.clone() for k, v in job.model.state_dict().items()}
+    before = {k: v.clone() for k, v in job.kept.items()}
+    job.epoch(TOGETHER)
+    moved = {k for k, v in job.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert moved == {"blind"}
+    assert np.isclose(job.best, measure(job.model, language, job.clipart, job.drawings, rows[:3])["no picture"])
+    assert torch.equal(job.kept["blind"], job.model.blind)
+    assert 1.0 < job.best < math.inf
