@@ -202,9 +202,7 @@ LATE = {"image": (3,), "text": (3,)}
 CONSTANTS: dict[str, dict[str, Any]] = {
     "applications/image-captioning": {"WORDS": list("abcdefghijklmno"), "LONGEST": 8, "CELLS": 16},
     "applications/speech-recognition": {"BANDS": 5, "NEVER": -1e30},
-    "applications/visual-question-answering": {
-        "DIM": DIM, "WIDTHS": {"cross-attention": 8, "FiLM": 8},
-    },
+    "applications/visual-question-answering": {"DIM": DIM},
     "foundations/modalities-as-tensors": {"BANDS": 32},
     "foundations/what-is-multimodal-learning": {"WIDTH": {"picture": 5, "question": 4}},
     "foundations/joint-and-complementary": {"DIMS": 6, "K": 3},
@@ -241,21 +239,31 @@ BUILDS: dict[str, Build] = {
     "applications/visual-question-answering:Detector": lambda n: (
         n["Detector"](), lambda model: model(torch.rand(B, 192))
     ),
-    "applications/visual-question-answering:Layer": lambda n: (
-        n["Layer"](True), lambda model: model(torch.randn(B, 5, DIM), torch.randn(B, 4, DIM))
+    "applications/visual-question-answering:AttentionLayer": lambda n: (
+        n["AttentionLayer"](), lambda model: model(torch.randn(B, 5, DIM), torch.randn(B, 4, DIM))
     ),
+    "applications/visual-question-answering:MLP": lambda n: (n["MLP"](), lambda model: model(torch.randn(B, 5, DIM))),
     "applications/visual-question-answering:Words": lambda n: (
         n["Words"](), lambda model: model(torch.randint(1, 9, (B, 10)))
     ),
-    "applications/visual-question-answering:Cells": lambda n: (
-        n["Cells"](6, True), lambda model: model(torch.randn(B, 16, 40), torch.randn(B, 10 * DIM))
+    "applications/visual-question-answering:QuestionAnswerer": lambda n: (
+        n["QuestionAnswerer"](),
+        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
     ),
-    "applications/visual-question-answering:Answerer": lambda n: (
-        n["Answerer"]("FiLM"),
+    "applications/visual-question-answering:FilmAnswerer": lambda n: (
+        n["FilmAnswerer"](),
+        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
+    ),
+    "applications/visual-question-answering:CrossAnswerer": lambda n: (
+        n["CrossAnswerer"](),
+        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
+    ),
+    "applications/visual-question-answering:CoAnswerer": lambda n: (
+        n["CoAnswerer"](),
         lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
     ),
     "applications/visual-question-answering:WithoutPrior": lambda n: (
-        n["WithoutPrior"](n["Answerer"]("FiLM"), n["Answerer"]("FiLM")),
+        n["WithoutPrior"](n["FilmAnswerer"](), n["QuestionAnswerer"]()),
         lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
     ),
     "challenges/alignment:Recogniser": lambda n: (
@@ -266,7 +274,7 @@ BUILDS: dict[str, Build] = {
         n["SyncNet"](pixels=12, bands=4, width=DIM), lambda model: model(torch.randn(B, 6, 12), torch.randn(B, 10, 4))
     ),
     "challenges/alignment:Matcher": lambda n: (
-        n["Matcher"](n["largest"], pixels=12), lambda model: model(torch.randn(B, 9, 12), torch.ones(B, 10))
+        n["Matcher"](pixels=12), lambda model: model(torch.randn(B, 9, 12), torch.ones(B, 10))
     ),
     "challenges/alignment:Attending": lambda n: (
         n["Attending"](pixels=12), lambda model: model(torch.randn(B, 9, 12), torch.ones(B, 10))
@@ -296,13 +304,6 @@ BUILDS: dict[str, Build] = {
     ),
     "challenges/dimensional-mismatch:Tokens": keywords(
         lambda n: n["Tokens"]({"picture": 9, "numbers": 4}), picture=(9,), numbers=(4,)
-    ),
-    "challenges/dimensional-mismatch:Pooled": lambda n: (
-        n["Pooled"]({"picture": 9, "sound": 7}),
-        lambda model: model(
-            {"picture": torch.ones(B, 1), "sound": (torch.arange(5) < 3).float().expand(B, 5)},
-            picture=torch.randn(B, 1, 9), sound=torch.randn(B, 5, 7),
-        ),
     ),
     "challenges/noise-and-dominance:TwoEncoders": lambda n: (
         n["TwoEncoders"]({"picture": 9, "sound": 7}, width=DIM),
