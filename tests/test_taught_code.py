@@ -246,22 +246,12 @@ BUILDS: dict[str, Build] = {
     "applications/visual-question-answering:Words": lambda n: (
         n["Words"](), lambda model: model(torch.randint(1, 9, (B, 10)))
     ),
-    "applications/visual-question-answering:QuestionAnswerer": lambda n: (
-        n["QuestionAnswerer"](),
-        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
-    ),
-    "applications/visual-question-answering:FilmAnswerer": lambda n: (
-        n["FilmAnswerer"](),
-        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
-    ),
-    "applications/visual-question-answering:CrossAnswerer": lambda n: (
-        n["CrossAnswerer"](),
-        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
-    ),
-    "applications/visual-question-answering:CoAnswerer": lambda n: (
-        n["CoAnswerer"](),
-        lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
-    ),
+    **{
+        f"applications/visual-question-answering:{name}": lambda n, name=name: (
+            n[name](), lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40))
+        )
+        for name in ("QuestionAnswerer", "FilmAnswerer", "CrossAnswerer", "CoAnswerer")
+    },
     "applications/visual-question-answering:WithoutPrior": lambda n: (
         n["WithoutPrior"](n["FilmAnswerer"](), n["QuestionAnswerer"]()),
         lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40)),
