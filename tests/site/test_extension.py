@@ -109,11 +109,20 @@ def test_repairs_of_tables():
 
 
 def test_description_is_the_first_real_paragraph():
-    soup = soup_of(f"<article><section><p>Open in Colab</p><p>{'A sentence with words. ' * 20}</p></section></article>")
+    ours = "<p>Open in Colab</p><p class='mm-cost'>It ran in 76 seconds on one processor core, with much memory.</p>"
+    soup = soup_of(f"<article><section>{ours}<p>{'A sentence with words. ' * 20}</p></section></article>")
     repairs.description(soup, "Book")
     content = soup.select_one("meta[name=description]")["content"]
     assert content.startswith("A sentence")
     assert len(content) <= 155
+
+
+def test_scripts_stand_behind_the_text_in_their_order():
+    head = "<script data-cfasync='false'></script><script src='a.js'></script><script>a.b = 1;</script>"
+    soup = BeautifulSoup(f"<head>{head}</head><body><article></article></body>", "html.parser")
+    assert repairs.scripts_last(soup, "") == 2
+    assert str(soup.head) == '<head><script data-cfasync="false"></script></head>'
+    assert str(soup.body) == '<body><article></article><script src="a.js"></script><script>a.b = 1;</script></body>'
 
 
 @pytest.fixture

@@ -33,10 +33,14 @@ def head(soup: BeautifulSoup, title: str) -> int:
 
 
 def description(soup: BeautifulSoup, title: str) -> int:
-    """Describe the page by its first real paragraph, for search engines and link previews."""
+    """Describe the page by its first paragraph of prose, for search engines and link previews.
+
+    Lines with a class, such as how long the page runs and what to read first, are ours and no prose.
+    """
     if soup.head is None or soup.select_one("meta[name=description]"):
         return 0
-    texts = (" ".join(p.get_text().split()) for p in soup.select("article section > p") if not p.select(".math"))
+    prose = (p for p in soup.select("article section > p:not([class])") if not p.select(".math"))
+    texts = (" ".join(p.get_text().split()) for p in prose)
     text = next((text for text in texts if len(text) >= 50), title)
     soup.head.append(
         soup.new_tag("meta", attrs={"name": "description", "content": shorten(text, 155, placeholder=" …")})
@@ -65,6 +69,14 @@ def weight(soup: BeautifulSoup, title: str) -> int:
     for element in dropped:
         element.decompose()
     return len(dropped)
+
+
+def scripts_last(soup: BeautifulSoup, title: str) -> int:
+    """Move scripts behind the text, except the one that knows the theme: a page shows before they have come."""
+    scripts = soup.select("head > script:not([data-cfasync])") if soup.body else []
+    for script in scripts:
+        soup.body.append(script.extract())
+    return len(scripts)
 
 
 def logo(soup: BeautifulSoup, title: str) -> int:
@@ -214,6 +226,6 @@ def links(soup: BeautifulSoup, title: str) -> int:
 
 
 ALL = (
-    *(head, description, weight, logo, names, headings, print_title, dropdowns),
+    *(head, description, weight, scripts_last, logo, names, headings, print_title, dropdowns),
     *(solutions, lists, tables, wide_maths, links),
 )
