@@ -250,7 +250,7 @@ BUILDS: dict[str, Build] = {
         f"applications/visual-question-answering:{name}": lambda n, name=name: (
             n[name](), lambda model: model(torch.randint(1, 9, (B, 10)), torch.randn(B, 16, 40))
         )
-        for name in ("QuestionAnswerer", "FilmAnswerer", "CrossAnswerer", "CoAnswerer")
+        for name in ("QuestionAnswerer", "FilmAnswerer", "MeanFirst", "CrossAnswerer", "CoAnswerer")
     },
     "applications/visual-question-answering:WithoutPrior": lambda n: (
         n["WithoutPrior"](n["FilmAnswerer"](), n["QuestionAnswerer"]()),
